@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef VE_CONFINE_H
+#define VE_CONFINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/host/host.h"
+
+/*
+ * A seccomp program as struct sock_filter[]; `profile` is "default" (for VEs) or "supervisor". Taken from the cache
+ * (RUN/.cache/seccomp-HASH, 0600, root's) when there; the file begins with its full key, length-prefixed fields, and is used only
+ * when that is equal. A broken cache entry is made again. *ret is the caller's to free. Fails closed.
+ */
+int confine_seccomp(struct ve_host *host, const char *profile, void **ret, size_t *ret_size, struct error *e);
+
+/* Mask of the capabilities that a VE's processes may have (bit n: CAP n). */
+uint64_t confine_default_caps(void);
+/* "cap_sys_admin,cap_net_raw" of a mask, by libcap; the caller frees. */
+char *confine_caps_text(uint64_t mask);
+
+#endif

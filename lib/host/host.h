@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef VE_HOST_H
+#define VE_HOST_H
+
+#include <limits.h>
+
+#include "lib/base/error.h"
+#include "lib/spec/spec.h"
+
+struct host_config; /* vectl.conf */
+
+struct ve_host {
+	char root[PATH_MAX]; /* "" for the default one */
+	char etc[PATH_MAX], data[PATH_MAX], run[PATH_MAX];
+	char id[16];         /* short id of the root: "" for the default one; part of what is global to a host */
+	struct error error;  /* of the last public call that failed */
+	int cancel_fd;       /* -1: none */
+	void (*progress)(void *arg, const char *what, int percent);
+	void *progress_arg;
+};
+
+struct ve {
+	struct ve_host *host;
+	char name[64];
+};
+
+/* Where the programs and templates of this build are installed (compiled in). */
+extern const char host_libexec_dir[]; /* …/libexec/vectl */
+extern const char host_template_dir[]; /* …/share/vectl/templates */
+#define HOST_ID_LOCKS "/run/lock/vectl"
+
+/* Public functions begin with this: forgets the last error. Returns &host->error. */
+struct error *host_begin(struct ve_host *host);
+/* 1 when the caller asked to give up (cancel_fd is readable); fills `e` with VE_E_INTERRUPTED then. */
+int host_cancelled(struct ve_host *host, struct error *e);
+void host_progress(struct ve_host *host, const char *what, int percent);
+/* Makes etc, data and run with their subfolders, 0700, on demand. */
+int host_make_folders(struct ve_host *host, struct error *e);
+
+/*
+ * Runs a program in a child made by vfork and exec semantics (posix_spawn), waits for it, and gives up when the host
+ * handle is cancelled: the child's process group gets SIGTERM, then SIGKILL. `fds`: -1-terminated; fds[i] becomes fd i
+ * of the child (-1 ends the list; nothing else is inherited). Returns the wait status, or a negative errno.
+ * `on_line` gets each line that the child writes to its fd `line_fd` (the pipe is made here), NULL: none.
+ */
+struct host_child {
+	const char *const *argv; /* argv[0] is the path */
+	const char *const *envp; /* NULL: a clean PATH, HOME, LANG=C.UTF-8, TERM=dumb */
+	int in, out, err;        /* -1: /dev/null */
+	int line_fd;             /* 0: none; else 3: lines are read from there */
+	void (*on_line)(void *arg, const char *line);
+	void *arg;
+};
+int host_run(struct ve_host *host, const struct host_child *child, struct error *e);
+
+#endif

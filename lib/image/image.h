@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef VE_IMAGE_H
+#define VE_IMAGE_H
+
+#include "lib/host/host.h"
+
+/*
+ * The store: DATA/images/store/ID/{rootfs,image.json} (immutable, 0700 above, rootfs itself 0755), and
+ * DATA/images/ref/NAME (a symbolic link ../store/ID or, for names with '/', ../../store/ID). A VE holds its image by
+ * the link DATA/ve/NAME/image -> ../../images/store/ID, so that a rebuilt image changes no VE.
+ */
+
+/* The id behind an image's name; builds it by its template, or imports it when it is a path, if `make`. */
+int image_resolve(struct ve_host *host, const char *image, int make, char **ret_id, struct error *e);
+
+/* Absolute path of the rootfs of an id. */
+int image_rootfs(struct ve_host *host, const char *id, char *buf, size_t size);
+
+/* The first of the candidates that is an executable file in the image, links resolved inside it; else VE_E_NO_INIT. */
+int image_find_init(struct ve_host *host, const char *id, const char *const *candidates, struct error *e);
+
+#endif
