@@ -28,6 +28,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct ve_host; /* one root directory on this machine */
 struct ve;      /* one virtual environment of a host */
@@ -150,7 +151,11 @@ struct ve_exec_options {
 	const char *cwd;          /* NULL: the user's home, or / */
 	const char *const *argv;  /* NULL-terminated */
 	const char *const *env;   /* K=V, NULL-terminated, or NULL */
-	int stdin_fd, stdout_fd, stderr_fd; /* without VE_EXEC_TTY: given to the command as they are; folders are refused */
+	/*
+	 * Without VE_EXEC_TTY: given to the command as they are. Folders, O_PATH fds, block devices and terminals are
+	 * refused (-EINVAL, VE_E_USAGE): each would be a way out of the VE. Relay a terminal through a pipe.
+	 */
+	int stdin_fd, stdout_fd, stderr_fd;
 	unsigned short rows, columns; /* with VE_EXEC_TTY; 0: 24 by 80 */
 };
 struct ve_process;
@@ -158,14 +163,17 @@ struct ve_process;
 int ve_exec(struct ve *ve, const struct ve_exec_options *options, struct ve_process **ret);
 int ve_process_fd(const struct ve_process *p);  /* readable when the command has ended; the handle's */
 int ve_process_tty(const struct ve_process *p); /* the pty's master, the handle's; -1 without VE_EXEC_TTY */
-int ve_process_signal(struct ve_process *p, int signal);
-int ve_process_wait(struct ve_process *p);      /* blocks; exit status, or 128+n for a signal */
+int ve_process_signal(struct ve_process *p, int signal); /* to the command's process group */
+int ve_process_wait(struct ve_process *p); /* blocks; exit status, or 128+n for a signal; -EPIPE when it was lost */
 void ve_process_close(struct ve_process *p);    /* a command that still runs goes on. NULL is allowed */
 
 /* ---- console */
 
-int ve_console_open(struct ve *ve);                        /* a stream socket: console bytes both ways. The caller closes it */
-int ve_console_resize(struct ve *ve, unsigned short rows, unsigned short columns);
+/* A stream socket to read the console's bytes from, the last that it printed before first. The caller closes it. */
+int ve_console_open(struct ve *ve);
+/* Types bytes on the console (at most 4096 are taken). Returns how many were; -EAGAIN on a non-blocking fd. */
+int ve_console_write(int fd, const void *bytes, size_t size);
+int ve_console_resize(int fd, unsigned short rows, unsigned short columns);
 /* What the console printed, oldest first. *ret_text is NUL-terminated; *ret_size leaves the NUL out. */
 int ve_console_log(struct ve *ve, char **ret_text, size_t *ret_size);
 
@@ -177,6 +185,7 @@ int ve_image_import(struct ve_host *host, const char *image, const char *source)
 int ve_image_remove(struct ve_host *host, const char *image);                      /* VE_E_BUSY while VEs use it */
 int ve_image_exists(struct ve_host *host, const char *image);                      /* 1 or 0 */
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

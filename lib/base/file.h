@@ -5,7 +5,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* All: 0 or a non-negative value, or a negative errno. Every fd returned is O_CLOEXEC. */
+/*
+ * All: 0 or a non-negative value, or a negative errno. Every fd returned is O_CLOEXEC. Where `dir` is an fd, `path` is
+ * taken as open_beneath takes it; with AT_FDCWD it is a host path of root's own, absolute mostly, and links are
+ * followed (but for the last component of what is replaced or removed).
+ */
 
 /* openat2() that stays beneath `dir` and follows no symbolic or magic link. */
 int open_beneath(int dir, const char *path, int flags, unsigned mode);
@@ -22,12 +26,12 @@ int write_string_at(int dir, const char *path, const char *text);
 /* mkdir -p; new folders get `mode`. Follows links: host paths of root's only. */
 int mkdir_parents(const char *path, unsigned mode);
 
-/* Removes a tree, depth first, crossing no mount and following no link. Absent is success. */
+/* Removes a tree of any depth, crossing no mount (-EBUSY) and following no link. Absent is success. */
 int remove_tree_at(int dir, const char *path);
 
 /* Open-file-description locks. try_lock: 0 taken, -EAGAIN held elsewhere. is_locked: 1 held elsewhere, 0 free. */
 int lock_try(int fd);
-int lock_wait(int fd);
+int lock_wait(int fd); /* -EINTR after a signal */
 int lock_is_held(int fd);
 
 int write_all(int fd, const void *data, size_t size);

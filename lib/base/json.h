@@ -12,13 +12,13 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_INTEGER, JSON_DOUBLE, JSON_STRING, J
 
 struct json {
 	enum json_type type;
-	unsigned line, column;       /* 1-based, of the value */
+	unsigned line, column;         /* 1-based, of the value */
 	unsigned key_line, key_column; /* of its key, in an object */
-	char *key;                   /* in an object; NULL elsewhere */
-	int64_t integer;             /* INTEGER, BOOL */
-	double number;               /* DOUBLE */
-	char *string;                /* STRING (and the literal text of INTEGER and DOUBLE) */
-	size_t length;               /* of `string`; may hold NUL bytes only where the text had \u0000 */
+	char *key;                     /* in an object; NULL elsewhere */
+	int64_t integer;               /* INTEGER, BOOL */
+	double number;                 /* DOUBLE */
+	char *string;                  /* STRING (and the literal text of INTEGER and DOUBLE) */
+	size_t length;                 /* of `string`; may hold NUL bytes only where the text had \u0000 */
 	struct json *parent, *child, *last, *next;
 };
 
@@ -36,13 +36,16 @@ static inline void json_free_p(struct json **j)
 }
 #define cleanup_json __attribute__((cleanup(json_free_p)))
 
-struct json *json_get(const struct json *object, const char *key); /* NULL when absent or not an object */
+struct json *json_get(const struct json *object, const char *key);   /* NULL when absent or not an object */
 const char *json_string(const struct json *object, const char *key); /* NULL when absent or no string */
 int64_t json_integer(const struct json *object, const char *key, int64_t otherwise);
 
+/* Whether `text` is UTF-8 throughout: what jw_string writes unchanged. */
+int json_is_utf8(const char *text, size_t size);
+
 /* Writing. All calls are no-ops after the first failure (out of memory), which jw_finish reports. */
 struct json_writer;
-struct json_writer *jw_new(int pretty);                /* NULL: out of memory */
+struct json_writer *jw_new(int pretty);                 /* NULL: out of memory */
 void jw_object(struct json_writer *w, const char *key); /* key NULL inside an array or at the top */
 void jw_array(struct json_writer *w, const char *key);
 void jw_end(struct json_writer *w);

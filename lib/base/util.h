@@ -26,28 +26,28 @@ static inline void fclose_p(FILE **f)
 	if (*f)
 		fclose(*f);
 }
-#define cleanup_fd __attribute__((cleanup(close_fd_p)))
+#define cleanup_fd   __attribute__((cleanup(close_fd_p)))
 #define cleanup_free __attribute__((cleanup(free_p)))
 #define cleanup_file __attribute__((cleanup(fclose_p)))
-#define TAKE_FD(fd)            \
-	({                     \
-		int t_ = (fd); \
-		(fd) = -EBADF; \
-		t_;            \
+#define TAKE_FD(fd)                                                                                                    \
+	({                                                                                                             \
+		int t_ = (fd);                                                                                         \
+		(fd) = -EBADF;                                                                                         \
+		t_;                                                                                                    \
 	})
-#define TAKE_PTR(p)                     \
-	({                              \
-		__typeof__(p) t_ = (p); \
-		(p) = NULL;             \
-		t_;                     \
+#define TAKE_PTR(p)                                                                                                    \
+	({                                                                                                             \
+		__typeof__(p) t_ = (p);                                                                                \
+		(p) = NULL;                                                                                            \
+		t_;                                                                                                    \
 	})
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* snprintf into an array; a negative errno (-ENAMETOOLONG) where it does not fit. */
-#define FORMAT(buf, ...)                                                          \
-	({                                                                        \
-		int n_ = snprintf((buf), sizeof(buf), __VA_ARGS__);               \
-		n_ < 0 || (size_t)n_ >= sizeof(buf) ? -ENAMETOOLONG : n_;         \
+#define FORMAT(buf, ...)                                                                                               \
+	({                                                                                                             \
+		int n_ = snprintf((buf), sizeof(buf), __VA_ARGS__);                                                    \
+		n_ < 0 || (size_t)n_ >= sizeof(buf) ? -ENAMETOOLONG : n_;                                              \
 	})
 
 #endif

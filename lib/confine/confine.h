@@ -9,8 +9,8 @@
 
 /*
  * A seccomp program as struct sock_filter[]; `profile` is "default" (for VEs) or "supervisor". Taken from the cache
- * (RUN/.cache/seccomp-HASH, 0600, root's) when there; the file begins with its full key, length-prefixed fields, and is used only
- * when that is equal. A broken cache entry is made again. *ret is the caller's to free. Fails closed.
+ * (RUN/.cache/seccomp-HASH, 0600, root's) when there; the file begins with its full key, length-prefixed fields, and is
+ * used only when that is equal. A broken cache entry is made again. *ret is the caller's to free. Fails closed.
  */
 int confine_seccomp(struct ve_host *host, const char *profile, void **ret, size_t *ret_size, struct error *e);
 

@@ -7,11 +7,11 @@
 #include "lib/base/error.h"
 #include "lib/spec/spec.h"
 
-struct host_config; /* vectl.conf */
+enum { HOST_ROOT_MAX = 3072, HOST_PATH_MAX = HOST_ROOT_MAX + 64 }; /* so that what lies beneath fits PATH_MAX */
 
 struct ve_host {
-	char root[PATH_MAX]; /* "" for the default one */
-	char etc[PATH_MAX], data[PATH_MAX], run[PATH_MAX];
+	char root[HOST_ROOT_MAX]; /* "" for the default one */
+	char etc[HOST_PATH_MAX], data[HOST_PATH_MAX], run[HOST_PATH_MAX];
 	char id[16];         /* short id of the root: "" for the default one; part of what is global to a host */
 	struct error error;  /* of the last public call that failed */
 	int cancel_fd;       /* -1: none */

@@ -24,9 +24,9 @@ enum plan_actor {
 	X(RESERVE_IDS, CALLER, "reserve-ids", "hold ids n0 to n0+65535 and owner uid n1 on this host (lock s0)")        \
 	X(RUNTIME_DIR, CALLER, "runtime-dir", "make the runtime folder s0")                                            \
 	X(CGROUP_MAKE, CALLER, "cgroup-make", "make the cgroup s0")                                                    \
-	X(CGROUP_SET, CALLER, "cgroup-set", "write s1 to the cgroup file s0; n0: a failure is only reported")           \
+	X(CGROUP_SET, CALLER, "cgroup-set", "write s1 to s0")           \
 	X(CGROUP_OWN, CALLER, "cgroup-own", "give the cgroup file or folder s0 to uid n0")                              \
-	X(DISK_LAYER, CALLER, "disk-layer", "provide the writable layer s0 (upper, and an empty work folder)")          \
+	X(DISK_LAYER, CALLER, "disk-layer", "provide the writable layer s0/disk (upper, and an empty work folder)")          \
 	X(CONSOLE_LOG, CALLER, "console-log", "open the console's log s0, n0 bytes in each of two files")               \
 	X(CONTROL_SOCKET, CALLER, "control-socket", "listen on s0")                                                    \
 	X(SECCOMP_COMPILE, CALLER, "seccomp-compile", "compile, or take from the cache, the seccomp program s0")       \
@@ -37,29 +37,30 @@ enum plan_actor {
 	X(PRIVATE_MOUNTS, KEEPER, "private-mounts", "leave the host's mounts for a minimal root")                      \
 	X(RUN_HOST, KEEPER, "run-host", "fill /run/host: container-manager s0, uuid s1, notify socket")                 \
 	X(USER_NAMESPACE, KEEPER, "user-namespace", "make the user namespace, map 0 to n0 for n1 ids")                 \
-	X(ATTACH_LAYER, KEEPER, "attach-layer", "attach layer n0, id-mapped, at s0; n1: read-only")                     \
+	X(ATTACH_LAYER, KEEPER, "attach-layer", "attach layer n0, id-mapped, at s0 (1: read-only): n1")                     \
 	X(ENTER, KEEPER, "enter", "start the entrant, wait until init is set up")                                      \
 	X(SPAWN_SERVER, KEEPER, "spawn-server", "start the supervisor process, confine it")                            \
 	X(DROP_CAPABILITIES, KEEPER, "drop-capabilities", "give up every capability; then let init exec")              \
 	X(JOIN_USER_NAMESPACE, ENTRANT, "join-user-namespace", "enter the VE's user namespace")                         \
 	X(TIME_NAMESPACE, ENTRANT, "time-namespace", "make the time namespace, boot time zero now")                    \
-	X(CLONE_INIT, ENTRANT, "clone-init", "clone3 with the namespace flags n0 into the VE's cgroup")                 \
+	X(CLONE_INIT, ENTRANT, "clone-init", "clone3 with the namespace flags x0 into the VE's cgroup")                 \
 	X(BECOME_ROOT, INIT, "become-root", "uid and gid 0 of the VE, no groups")                                      \
 	X(OVERLAY, INIT, "overlay", "mount the root: lower s0, upper s1, work s2")                                      \
-	X(DEV, INIT, "dev", "mount /dev with its nodes and links, n0 ptys at most")                                     \
+	X(DEV, INIT, "dev", "mount /dev with its nodes and links; devpts with options s0 and n0 ptys at most")                                     \
 	X(CONSOLE, INIT, "console", "make the console's pty, bind it to /dev/console")                                 \
-	X(MOUNT, INIT, "mount", "mount s0 at s1 with options s2, flags n0; n1: only where s1 exists")                   \
+	X(MOUNT, INIT, "mount", "mount s0 at /s1, options \"s2\", attributes x0")                   \
 	X(BIND_RUN_HOST, INIT, "bind-run-host", "show /run/host, read-only")                                           \
 	X(BOOT_ID, INIT, "boot-id", "bind a fresh boot_id")                                                            \
+	X(MASK, INIT, "mask", "hide from ordinary users, beneath /proc: s0")                    \
 	X(PIVOT_ROOT, INIT, "pivot-root", "switch to the VE's root, drop the old one")                                  \
-	X(HOSTNAME, INIT, "hostname", "set the UTS name to s0; n0: /etc/hostname too")                                  \
+	X(HOSTNAME, INIT, "hostname", "set the UTS name to s0 (1: /etc/hostname too): n0")                                  \
 	X(LOOPBACK, INIT, "loopback", "bring lo up")                                                                   \
 	X(KEYRING, INIT, "keyring", "join a new session keyring")                                                      \
 	X(RLIMIT, INIT, "rlimit", "set resource n0 to soft n1, hard n2")                                                \
-	X(BOUNDING_SET, INIT, "bounding-set", "keep the capabilities of mask n0, drop the others; n1: and ambient, inheritable")            \
+	X(BOUNDING_SET, INIT, "bounding-set", "keep the capabilities of mask x0 in the bounding set, clear the ambient set")            \
 	X(AWAIT_KEEPER, INIT, "await-keeper", "hand over the console, wait until the keeper is unprivileged")          \
 	X(SECCOMP, INIT, "seccomp", "load the seccomp program s0")                                                     \
-	X(EXEC, INIT, "exec", "execute the first of the programs s0 (NUL-separated) that exists with arguments s1 and environment s2")
+	X(EXEC, INIT, "exec", "execute the first of: s0 (arguments: s1; environment: s2)")
 
 enum plan_op {
 #define X(op, actor, name, doc) OP_##op,

@@ -9,20 +9,20 @@
 
 enum spec_type {
 	SPEC_STRING,
-	SPEC_NAME,     /* VE name rules */
+	SPEC_NAME, /* VE name rules */
 	SPEC_HOSTNAME,
 	SPEC_UUID,
-	SPEC_PATH,     /* absolute */
+	SPEC_PATH, /* absolute */
 	SPEC_BOOL,
 	SPEC_INTEGER,
-	SPEC_SIZE,     /* bytes, K M G T, max */
-	SPEC_RATE,     /* bit/s, k m g, max */
+	SPEC_SIZE, /* bytes, K M G T, max */
+	SPEC_RATE, /* bit/s, k m g, max */
 	SPEC_SECONDS,
-	SPEC_COUNT,    /* integer or max */
-	SPEC_PERCENT,  /* 150% */
-	SPEC_LIST,     /* of strings */
-	SPEC_ENUM,     /* one of `choices` */
-	SPEC_SIGNAL,   /* SIGRTMIN+4, TERM, 15 */
+	SPEC_COUNT,   /* integer or max */
+	SPEC_PERCENT, /* 150% */
+	SPEC_LIST,    /* of strings */
+	SPEC_ENUM,    /* one of `choices` */
+	SPEC_SIGNAL,  /* SIGRTMIN+4, TERM, 15 */
 };
 
 #define SPEC_MAX INT64_MAX /* the value "max" of SIZE, RATE, COUNT */
@@ -86,6 +86,10 @@ const char *const *spec_list(const struct spec *s, const char *key);
 char *spec_text(const struct spec *s, const char *key);
 /* Calls `fn` for each value set, in table order, then by name. A non-zero result ends it and is returned. */
 int spec_each(const struct spec *s, int (*fn)(const char *path, const char *text, void *arg), void *arg);
+
+/* JSON Schema of what spec_parse accepts; and a line a key: key, type, default, flags, doc, with tabs between. */
+int spec_schema(char **ret_text, struct error *e);
+int spec_key_list(char **ret_text, struct error *e);
 
 /* Checks between keys, after all are set (memory.high <= memory.max ...). */
 int spec_check(const struct spec *s, struct error *e);

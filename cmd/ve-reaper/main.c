@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ve-reaper ROOT: one small root process for each root folder on hosts without systemd. It waits for the ends of VEs and
+ * removes what their unprivileged keepers cannot: cgroups, the runtime folder. It goes when the last VE has gone. Killed,
+ * it costs nothing: the next vectl that touches the VE does the same.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <ve/ve.h>
+
+struct watch {
+	char *name;
+	int fd; /* readable when the VE has stopped; -1: it was stopped already */
+};
+
+static struct watch *watched;
+static size_t n_watched;
+
+/* The same kind of lock as libve's: of the open file description, so that no close() elsewhere drops it. */
+static int take_lock(int fd)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return fcntl(fd, F_OFD_SETLK, &l);
+}
+
+static void drop_lock(int fd)
+{
+	struct flock l = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+	fcntl(fd, F_OFD_SETLK, &l);
+}
+
+static int known(const char *name)
+{
+	for (size_t i = 0; i < n_watched; i++)
+		if (!strcmp(watched[i].name, name))
+			return 1;
+	return 0;
+}
+
+/* Begins to watch one that lives; reaps one that does not. Returns 1 when it is watched. */
+static int look_at(struct ve_host *host, const char *name)
+{
+	struct ve *ve;
+	if (ve_open(host, name, &ve))
+		return 0;
+	/* Reaping waits for a start that is under way, after which the VE lives. */
+	int fd = ve_stopped_fd(ve);
+	for (int i = 0; i < 3 && fd < 0; i++) {
+		if (ve_reap(ve) < 0)
+			break;
+		fd = ve_stopped_fd(ve);
+	}
+	ve_close(ve);
+	struct watch *w = fd < 0 ? NULL : realloc(watched, (n_watched + 1) * sizeof *w);
+	if (!w) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	watched = w;
+	w[n_watched].name = strdup(name);
+	w[n_watched].fd = fd;
+	if (!w[n_watched].name) {
+		close(fd);
+		return 0;
+	}
+	n_watched++;
+	return 1;
+}
+
+/* Those that run, or left something: a thousand that are stopped cost nothing here. */
+static void look_around(struct ve_host *host, const char *run)
+{
+	DIR *d = opendir(run);
+	struct dirent *e;
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.' && !known(e->d_name))
+			look_at(host, e->d_name);
+	if (d)
+		closedir(d);
+}
+
+static void one_ended(struct ve_host *host, size_t i)
+{
+	struct watch w = watched[i];
+	close(w.fd);
+	watched[i] = watched[--n_watched];
+	look_at(host, w.name); /* reaps it, or watches the start that followed */
+	free(w.name);
+}
+
+static void wait_for_something(struct ve_host *host, const char *run, int inotify)
+{
+	struct pollfd *p = calloc(n_watched + 1, sizeof *p);
+	size_t n = n_watched;
+	char events[4096];
+	if (!p)
+		exit(1); /* the next vectl reaps */
+	for (size_t i = 0; i < n; i++)
+		p[i] = (struct pollfd){ .fd = watched[i].fd, .events = POLLIN };
+	p[n] = (struct pollfd){ .fd = inotify, .events = POLLIN };
+	if (poll(p, n + 1, -1) > 0) {
+		for (size_t i = n; i-- > 0;)
+			if (p[i].revents)
+				one_ended(host, i);
+		if (p[n].revents) {
+			while (read(inotify, events, sizeof events) > 0)
+				;
+			look_around(host, run);
+		}
+	}
+	free(p);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: ve-reaper ROOT (started by vectl)\n");
+		return 2;
+	}
+	setsid();
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	prctl(PR_SET_NAME, "ve-reaper");
+	umask(077);
+	if (chdir("/"))
+		return 1;
+	struct ve_host_options o = { .size = sizeof o, .root = argv[1] };
+	struct ve_host *host = NULL;
+	char run[PATH_MAX], path[PATH_MAX + 16];
+	if (ve_host_open(&o, &host))
+		return 1;
+	snprintf(run, sizeof run, "%s/run/vectl", strcmp(argv[1], "/") ? argv[1] : "");
+	snprintf(path, sizeof path, "%s/.reaper", run);
+	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (lock < 0 || inotify < 0 || inotify_add_watch(inotify, run, IN_CREATE | IN_ONLYDIR) < 0)
+		return 1;
+	while (!take_lock(lock)) {
+		look_around(host, run);
+		while (n_watched)
+			wait_for_something(host, run, inotify);
+		drop_lock(lock);
+		look_around(host, run);
+		if (!n_watched)
+			break;
+	}
+	ve_host_close(host);
+	return 0;
+}

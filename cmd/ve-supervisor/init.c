@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the VE's first process does before it becomes the guest's init. It runs with the VE's own ids in all of the VE's
+ * namespaces, so a hostile image can at most harm its own VE; still every mount goes to a folder that was opened
+ * without following a link, and never by a path through what the image brought.
+ */
+#include <linux/keyctl.h>
+#include <linux/magic.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <termios.h>
+
+#include "cmd/ve-supervisor/supervisor.h"
+#include "cmd/ve-supervisor/sys.h"
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER _IO('T', 0x41)
+#endif
+
+enum { NOTHING = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, NO_LINKS = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH };
+
+static struct {
+	int root;        /* the VE's root, before the pivot */
+	int dev, run, proc; /* mounts made for it */
+	int master, tty; /* of the console */
+} v = { -1, -1, -1, -1, -1, -1 };
+
+/* ---- small parts */
+
+static int folder_at(int dir, const char *path)
+{
+	int fd = sys_openat2(dir, path, O_PATH | O_DIRECTORY, 0, NO_LINKS);
+	if (fd < 0 && errno == ENOENT && mkdirat(dir, path, 0755) == 0)
+		fd = sys_openat2(dir, path, O_PATH | O_DIRECTORY, 0, NO_LINKS);
+	return fd;
+}
+
+/* `options` is "key=value,flag", taken apart here: fsconfig gets one at a time. */
+static int configure(int fs, const char *options)
+{
+	char b[128];
+	while (*options) {
+		size_t n = strcspn(options, ",");
+		if (n >= sizeof b)
+			return -E2BIG;
+		memcpy(b, options, n);
+		b[n] = 0;
+		options += n + (options[n] == ',');
+		char *value = strchr(b, '=');
+		if (value)
+			*value++ = 0;
+		if (sys_fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, b, value, 0))
+			return -errno;
+	}
+	return 0;
+}
+
+static int mount_made(const char *type, const char *options, unsigned attr, int *ret)
+{
+	int fs = TRY(type, sys_fsopen(type));
+	int r = configure(fs, options);
+	if (r)
+		return r;
+	TRY(type, sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+	*ret = TRY(type, sys_fsmount(fs, attr));
+	close(fs);
+	return 0;
+}
+
+static int mount_at(const char *type, const char *options, unsigned attr, const char *target, int *ret)
+{
+	int m = -1, at = TRY(target, folder_at(v.root, target)), r = mount_made(type, options, attr, &m);
+	if (r)
+		return r;
+	TRY(target, sys_move_mount(m, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+	close(at);
+	if (ret)
+		*ret = m;
+	else
+		close(m);
+	return 0;
+}
+
+/* Shows what `from` in `dir` (or dir itself, with "") is at the existing entry `to` of `to_dir`. */
+static int bind_at(int dir, const char *from, int to_dir, const char *to)
+{
+	int t = TRY(from, sys_open_tree(dir, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | (*from ? 0 : AT_EMPTY_PATH)));
+	int at = TRY(to, sys_openat2(to_dir, to, O_PATH, 0, NO_LINKS));
+	TRY(to, sys_move_mount(t, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+	close(at);
+	close(t);
+	return 0;
+}
+
+static int put_at(int dir, const char *name, const char *text, size_t size, mode_t mode)
+{
+	int fd = TRY(name, openat(dir, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode));
+	if (size)
+		TRY(name, write(fd, text, size));
+	close(fd);
+	return 0;
+}
+
+/* ---- steps */
+
+static int become_root(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	TRY("setgroups", syscall(SYS_setgroups, 0, NULL));
+	TRY("setresgid", syscall(SYS_setresgid, 0, 0, 0));
+	TRY("setresuid", syscall(SYS_setresuid, 0, 0, 0));
+	/* Again, because a change of ids clears it; the keeper's end is the VE's end. */
+	TRY("parent's death signal", prctl(PR_SET_PDEATHSIG, SIGKILL));
+	write_at(AT_FDCWD, "/proc/self/oom_score_adj", "0");
+	return 0;
+}
+
+static int overlay(const char *lower, const char *upper, const char *work)
+{
+	const char *option[][2] = { { "lowerdir", lower }, { "upperdir", upper }, { "workdir", work } };
+	int fs = TRY("overlay", sys_fsopen("overlay"));
+	for (int i = 0; i < 3; i++)
+		TRY(option[i][1], sys_fsconfig(fs, FSCONFIG_SET_STRING, option[i][0], option[i][1], 0));
+	TRY("userxattr", sys_fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0));
+	TRY("overlay", sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+	v.root = TRY("overlay", sys_fsmount(fs, 0));
+	close(fs);
+	struct statvfs st;
+	TRY("overlay", fstatvfs(v.root, &st));
+	/* The kernel falls back to a read-only overlay in silence when its work folder cannot be made. */
+	step_subject = "the overlay came up read-only";
+	if (st.f_flag & ST_RDONLY)
+		return -EROFS;
+	TRY(MIN_ROOT, sys_move_mount(v.root, "", AT_FDCWD, MIN_ROOT, MOVE_MOUNT_F_EMPTY_PATH));
+	TRY(MIN_ROOT, fchdir(v.root));
+	return 0;
+}
+
+static int dev(const char *options, int64_t ptys)
+{
+	int r = mount_at("tmpfs", "mode=755,size=512k,nr_inodes=1024", MOUNT_ATTR_NOSUID, "dev", &v.dev);
+	if (r)
+		return r;
+#define X(name, major, minor, group)                                                      \
+	if ((r = put_at(v.dev, name, "", 0, 0666)) || (r = bind_at(AT_FDCWD, "/dev/" name, v.dev, name))) \
+		return r;
+	DEVICES(X)
+#undef X
+	const char *folder[] = { "pts", "shm", "mqueue", ".vectl", ".vectl/proc", ".vectl/sys" };
+	for (size_t i = 0; i < sizeof folder / sizeof *folder; i++)
+		TRY(folder[i], mkdirat(v.dev, folder[i], i == 3 ? 0700 : 0755));
+	const char *link[][2] = { { "pts/ptmx", "ptmx" }, { "/proc/self/fd", "fd" }, { "fd/0", "stdin" }, { "fd/1", "stdout" }, { "fd/2", "stderr" } };
+	for (size_t i = 0; i < sizeof link / sizeof *link; i++)
+		TRY(link[i][1], symlinkat(link[i][0], v.dev, link[i][1]));
+	char b[96];
+	struct text t = { b, b + sizeof b };
+	text_add(&t, options);
+	text_number(&t, ptys);
+	return mount_at("devpts", b, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, "dev/pts", NULL);
+}
+
+/* The pty is one of the VE's own devpts, opened through the mounts made here and TIOCGPTPEER (CVE-2025-52565). */
+static int console(void)
+{
+	int zero = 0, r;
+	v.master = TRY("pts/ptmx", sys_openat2(v.dev, "pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK, 0, NO_LINKS));
+	TRY("console", ioctl(v.master, TIOCSPTLCK, &zero));
+	v.tty = TRY("console", ioctl(v.master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+	TRY("console", fchown(v.tty, 0, 5));
+	if ((r = put_at(v.dev, "console", "", 0, 0600)))
+		return r;
+	return bind_at(v.tty, "", v.dev, "console");
+}
+
+static int mount_step(const struct wire_step *s)
+{
+	const char *type = wire_string(plan, s, 0), *target = wire_string(plan, s, 1);
+	int m = -1, keep = !strcmp(target, "run") ? 1 : !strcmp(target, "proc") ? 2 : 0;
+	int r = mount_at(type, wire_string(plan, s, 2), s->n[0], target, keep ? &m : NULL);
+	if (!r && keep)
+		*(keep == 1 ? &v.run : &v.proc) = m;
+	return r;
+}
+
+static int bind_run_host(void)
+{
+	TRY("run/host", mkdirat(v.run, "host", 0755));
+	return bind_at(AT_FDCWD, MIN_HOST, v.run, "host");
+}
+
+static int boot_id(void)
+{
+	unsigned char id[16];
+	char b[40], *p = b;
+	TRY("random numbers", syscall(SYS_getrandom, id, sizeof id, 0));
+	id[6] = (id[6] & 0x0f) | 0x40; /* RFC 9562: version 4, variant 1 */
+	id[8] = (id[8] & 0x3f) | 0x80;
+	for (int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*p++ = '-';
+		*p++ = "0123456789abcdef"[id[i] >> 4];
+		*p++ = "0123456789abcdef"[id[i] & 15];
+	}
+	*p++ = '\n';
+	int r = put_at(v.run, ".boot_id", b, p - b, 0444);
+	if (!r)
+		r = bind_at(v.run, ".boot_id", v.proc, "sys/kernel/random/boot_id");
+	unlinkat(v.run, ".boot_id", 0);
+	return r;
+}
+
+/* An empty file over each; they keep ordinary users of the VE off, its root may take them away. */
+static int mask(const char *list, size_t size)
+{
+	int r = put_at(v.run, ".masked", "", 0, 0000);
+	for (const char *p = list; !r && p < list + size; p += strlen(p) + 1) {
+		r = bind_at(v.run, ".masked", v.proc, p);
+		if (r == -ENOENT)
+			r = 0; /* this kernel does not have it */
+	}
+	unlinkat(v.run, ".masked", 0);
+	return r;
+}
+
+static int pivot(void)
+{
+	TRY("pivot_root", sys_pivot_root(".", "."));
+	TRY("the minimal root", sys_umount2(".", MNT_DETACH));
+	TRY("/", chdir("/"));
+	const int done[] = { v.root, v.dev, v.run, v.proc };
+	for (int i = 0; i < 4; i++)
+		close(done[i]);
+	return 0;
+}
+
+/* Inside the VE's root by now, so links lead nowhere but into it. */
+static int hostname(const char *name, int to_file)
+{
+	TRY(name, sethostname(name, strlen(name)));
+	if (!to_file)
+		return 0;
+	char b[128];
+	struct text t = { b, b + sizeof b };
+	text_add(&t, name);
+	text_add(&t, "\n");
+	int fd = TRY("/etc/hostname", open("/etc/hostname", O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644));
+	char old[128];
+	ssize_t n = read(fd, old, sizeof old);
+	if (n != t.at - b || memcmp(old, b, n)) {
+		TRY("/etc/hostname", ftruncate(fd, 0));
+		TRY("/etc/hostname", pwrite(fd, b, t.at - b, 0));
+	}
+	close(fd);
+	return 0;
+}
+
+static int loopback(void)
+{
+	struct ifreq q = { .ifr_name = "lo" };
+	int s = TRY("lo", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	TRY("lo", ioctl(s, SIOCGIFFLAGS, &q));
+	q.ifr_flags |= IFF_UP;
+	TRY("lo", ioctl(s, SIOCSIFFLAGS, &q));
+	close(s);
+	return 0;
+}
+
+static int rlimit(const struct wire_step *s)
+{
+	struct rlimit l = { s->n[1], s->n[2] };
+	TRY(wire_string(plan, s, 0), setrlimit(s->n[0], &l));
+	return 0;
+}
+
+static int bounding_set(uint64_t keep)
+{
+	for (int c = 0; c < 64; c++) {
+		if (keep & (1ull << c))
+			continue;
+		if (prctl(PR_CAPBSET_DROP, c) && errno == EINVAL)
+			break; /* past the kernel's last capability */
+	}
+	TRY("ambient capabilities", prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
+	return 0;
+}
+
+static int await_keeper(struct boot *b)
+{
+	struct sync_message m = { .kind = SYNC_CONSOLE };
+	int fd, r = sync_send(b->sync, &m, v.master);
+	if (r)
+		return r;
+	close(v.master);
+	step_subject = "the keeper's word";
+	r = sync_recv(b->sync, &m, &fd);
+	if (r <= 0)
+		_exit(1); /* the keeper died, or gave up */
+	return 0;
+}
+
+static char *const *string_list(const char *s, size_t size, char **list, size_t max)
+{
+	size_t n = 0;
+	for (const char *p = s; size && p <= s + size && n + 1 < max; p += strlen(p) + 1)
+		list[n++] = (char *)p;
+	list[n] = NULL;
+	return list;
+}
+
+static int exec_init(const struct wire_step *s)
+{
+	static char *argv[64], *env[256], *candidate[16];
+	setsid();
+	TRY("console", ioctl(v.tty, TIOCSCTTY, 0));
+	for (int i = 0; i < 3; i++)
+		TRY("console", dup2(v.tty, i));
+	TRY("close_range", sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC));
+	umask(022);
+	string_list(wire_string(plan, s, 0), s->len[0], candidate, 16);
+	string_list(wire_string(plan, s, 1), s->len[1], argv, 64);
+	string_list(wire_string(plan, s, 2), s->len[2], env, 256);
+	int err = ENOENT;
+	for (int i = 0; candidate[i]; i++) {
+		if (!s->len[1]) {
+			argv[0] = candidate[i];
+			argv[1] = NULL;
+		}
+		execve(candidate[i], argv, env);
+		step_subject = candidate[i];
+		err = errno;
+		if (err != ENOENT)
+			break;
+	}
+	return -err;
+}
+
+static int init_step(const struct wire_step *s, struct boot *b)
+{
+	const char *s0 = wire_string(plan, s, 0);
+	switch (s->op) {
+	case OP_BECOME_ROOT:
+		return become_root();
+	case OP_OVERLAY:
+		return overlay(s0, wire_string(plan, s, 1), wire_string(plan, s, 2));
+	case OP_DEV:
+		return dev(s0, s->n[0]);
+	case OP_CONSOLE:
+		return console();
+	case OP_MOUNT:
+		return mount_step(s);
+	case OP_BIND_RUN_HOST:
+		return bind_run_host();
+	case OP_BOOT_ID:
+		return boot_id();
+	case OP_MASK:
+		return mask(s0, s->len[0]);
+	case OP_PIVOT_ROOT:
+		return pivot();
+	case OP_HOSTNAME:
+		return hostname(s0, s->n[0]);
+	case OP_LOOPBACK:
+		return loopback();
+	case OP_KEYRING:
+		TRY("session keyring", syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0));
+		return 0;
+	case OP_RLIMIT:
+		return rlimit(s);
+	case OP_BOUNDING_SET:
+		return bounding_set(s->n[0]);
+	case OP_AWAIT_KEEPER:
+		return await_keeper(b);
+	case OP_SECCOMP:
+		TRY(s0, load_seccomp(&plan->blob[BLOB_SECCOMP_VE]));
+		return 0;
+	case OP_EXEC:
+		return exec_init(s);
+	}
+	return -ENOSYS;
+}
+
+void init_of_ve(struct boot *b)
+{
+	prctl(PR_SET_NAME, "ve-init");
+	run_steps(ACTOR_INIT, init_step, b);
+	_exit(127);
+}

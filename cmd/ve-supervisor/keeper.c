@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The keeper: carries the plan's first boot out, gives up everything it was trusted with, and then only waits: for the
+ * VE's init, whose end it alone can read, and for its server. It never reads a byte that the guest wrote.
+ */
+#include <linux/securebits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "cmd/ve-supervisor/keeper.h"
+#include "cmd/ve-supervisor/supervisor.h"
+#include "cmd/ve-supervisor/sys.h"
+#include "config.h"
+
+static struct keeper {
+	struct boot boot;
+	int layer[16];       /* detached trees, by the plan's numbers */
+	int notify;          /* the guest's readiness socket */
+	int sync;            /* the keeper's end; -1 between boots */
+	int pidfd, console;  /* of this boot's init */
+	pid_t init, entrant, server;
+	int server_sock;
+	unsigned server_deaths;
+	uint32_t sequence;
+	int first;           /* the caller still waits for a report */
+	struct wire_report report; /* the first failure */
+	uint32_t owner;
+} k = { .notify = -1, .sync = -1, .pidfd = -1, .console = -1, .server_sock = -1, .boot = { .userns = -1 } };
+
+static void report(const struct wire_report *r)
+{
+	if (k.first)
+		send(SFD_REPORT, r, sizeof *r, MSG_NOSIGNAL);
+	else if (k.server_sock >= 0 && r->kind != REPORT_RUNNING) {
+		struct sync_message m = { .kind = SERVER_NOTE, .step = r->step, .err = r->err };
+		memcpy(m.subject, r->subject, sizeof m.subject);
+		sync_send(k.server_sock, &m, -1);
+	}
+}
+
+static void report_sync(const struct sync_message *m, int kind)
+{
+	struct wire_report r = { .kind = kind, .step = m->step, .err = m->err };
+	memcpy(r.subject, m->subject, sizeof r.subject - 1);
+	report(&r);
+}
+
+static void write_state(const char *state)
+{
+	char body[STATE_RECORD];
+	struct text t = { body, body + sizeof body };
+	struct timespec real, boottime;
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_BOOTTIME, &boottime);
+	static struct timespec since[2];
+	static unsigned since_boot;
+	if (since_boot != k.boot.number) {
+		since_boot = k.boot.number;
+		since[0] = real;
+		since[1] = boottime;
+	}
+	const struct {
+		const char *key;
+		uint64_t value[2];
+		int values;
+	} line[] = {
+		{ "format", { 1 }, 1 },
+		{ "keeper", { getpid(), start_time(getpid()) }, 2 },
+		{ "server", { k.server, k.server ? start_time(k.server) : 0 }, 2 },
+		{ "init", { k.init, k.init ? start_time(k.init) : 0 }, 2 },
+		{ "ids", { plan->owner, plan->base }, 2 },
+		{ "boot", { k.boot.number }, 1 },
+		{ "started", { since[0].tv_sec, since[1].tv_sec * 1000000000ull + since[1].tv_nsec }, 2 },
+	};
+	text_add(&t, "state ");
+	text_add(&t, state);
+	text_add(&t, "\n");
+	for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
+		text_add(&t, line[i].key);
+		for (int v = 0; v < line[i].values; v++) {
+			text_add(&t, " ");
+			text_number(&t, line[i].value[v]);
+		}
+		text_add(&t, "\n");
+	}
+	state_write(SFD_STATE, 0, ++k.sequence, body);
+}
+
+static void end_with(int status)
+{
+	if (k.pidfd >= 0)
+		sys_pidfd_send_signal(k.pidfd, SIGKILL);
+	write_state("stopped");
+	_exit(status);
+}
+
+/* ---- boot: common to the first one and to reboots */
+
+static int start_entrant(void)
+{
+	int sp[2];
+	TRY("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp));
+	k.sync = sp[0];
+	k.boot.sync = sp[1];
+	k.entrant = TRY("fork of the entrant", fork());
+	if (!k.entrant) {
+		close(sp[0]);
+		entrant(&k.boot);
+	}
+	close(sp[1]);
+	return 0;
+}
+
+/* Waits until init has handed its console over, or failed. */
+static int wait_for_console(void)
+{
+	for (;;) {
+		struct sync_message m;
+		int fd;
+		int r = sync_recv(k.sync, &m, &fd);
+		step_subject = "init, before its exec";
+		if (r <= 0)
+			return r ? r : -ECHILD;
+		switch (m.kind) {
+		case SYNC_INIT:
+			k.pidfd = fd;
+			k.init = m.pid;
+			waitpid(k.entrant, NULL, __WALL);
+			write_state("starting");
+			break;
+		case SYNC_CONSOLE:
+			k.console = fd;
+			return 0;
+		case SYNC_NOTE:
+			report_sync(&m, REPORT_NOTE);
+			break;
+		default:
+			/* Said once, by the step that failed; what follows here is its consequence. */
+			report_sync(&m, REPORT_FAILED);
+			end_with(1);
+		}
+	}
+}
+
+/* Init may go: EOF says that it exec'd, a message or a dead init that it did not. */
+static void let_init_exec(void)
+{
+	struct sync_message m = { .kind = SYNC_INIT };
+	int fd, r;
+	sync_send(k.sync, &m, -1);
+	while ((r = sync_recv(k.sync, &m, &fd)) > 0) {
+		report_sync(&m, m.kind == SYNC_NOTE ? REPORT_NOTE : REPORT_FAILED);
+		if (m.kind != SYNC_NOTE)
+			end_with(1);
+	}
+	close(k.sync);
+	k.sync = -1;
+	write_state("running");
+}
+
+static void tell_server_boot(void)
+{
+	struct sync_message m = { .kind = SERVER_BOOT, .step = k.boot.number, .pid = k.init };
+	sync_send(k.server_sock, &m, k.console);
+}
+
+static int spawn_server(void)
+{
+	int sp[2];
+	TRY("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp));
+	pid_t pid = TRY("fork of the server", fork());
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* The locks say that the keeper lives: the server must not hold them beyond its death. */
+		const int keepers[] = { SFD_LOCK, SFD_IDLOCK, SFD_CGROUP_VE, SFD_CGROUP_ROOT, SFD_PLAN, k.boot.userns, k.pidfd, k.sync,
+			sp[0], k.first ? SFD_REPORT : -1 };
+		for (size_t i = 0; i < sizeof keepers / sizeof *keepers; i++)
+			if (keepers[i] >= 0)
+				close(keepers[i]);
+		struct server s = {
+			.keeper = sp[1],
+			.control = SFD_CONTROL,
+			.notify = k.notify,
+			.log = { SFD_LOG0, SFD_LOG1 },
+			.state = SFD_STATE,
+			.console = -1,
+			.init = k.init,
+			.boot = k.boot.number,
+		};
+		const struct wire_step *log = wire_find(plan, OP_CONSOLE_LOG);
+		s.log_limit = log ? log->n[0] : 0;
+		serve(&s);
+	}
+	close(sp[1]);
+	k.server = pid;
+	k.server_sock = sp[0];
+	tell_server_boot();
+	return 0;
+}
+
+/* ---- the keeper's steps */
+
+static int host_rlimit(const struct wire_step *s)
+{
+	struct rlimit l = { s->n[1], s->n[1] };
+	TRY(wire_string(plan, s, 0), setrlimit(s->n[0], &l));
+	return 0;
+}
+
+static int become_owner(uint32_t uid)
+{
+	k.owner = uid;
+	/* Without this bit the change of uid would take the capabilities away that the steps below need. */
+	TRY("securebits", prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP));
+	TRY("setgroups", syscall(SYS_setgroups, 0, NULL));
+	TRY("setresgid", syscall(SYS_setresgid, uid, uid, uid));
+	TRY("setresuid", syscall(SYS_setresuid, uid, uid, uid));
+	/* Else /proc/self/timens_offsets is root's, and writing it EACCES. */
+	TRY("dumpable", prctl(PR_SET_DUMPABLE, 1));
+	return 0;
+}
+
+static int enter_first(void)
+{
+	int r = start_entrant();
+	return r ? r : wait_for_console();
+}
+
+/* The caller went away (killed, or Ctrl-C): nobody would learn of this VE, so it does not come to life. */
+static int caller_gone(void)
+{
+	struct pollfd p = { .fd = SFD_REPORT, .events = POLLIN };
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLIN);
+}
+
+static int drop_and_go(void)
+{
+	TRY("capset", drop_all_capabilities());
+	if (caller_gone())
+		end_with(1);
+	let_init_exec();
+	return 0;
+}
+
+static int keeper_step(const struct wire_step *s, struct boot *b)
+{
+	switch (s->op) {
+	case OP_OPEN_LAYER:
+		if (s->n[0] < 0 || s->n[0] >= (int)(sizeof k.layer / sizeof *k.layer))
+			return -EINVAL;
+		k.layer[s->n[0]] = TRY(wire_string(plan, s, 0),
+			sys_open_tree(AT_FDCWD, wire_string(plan, s, 0), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+		return 0;
+	case OP_HOST_RLIMIT:
+		return host_rlimit(s);
+	case OP_BECOME_OWNER:
+		return become_owner(s->n[0]);
+	case OP_PRIVATE_MOUNTS:
+		return private_mounts(plan->base);
+	case OP_RUN_HOST:
+		return run_host(wire_string(plan, s, 0), wire_string(plan, s, 1), plan->base, &k.notify);
+	case OP_USER_NAMESPACE:
+		return user_namespace(s->n[0], s->n[1], &b->userns);
+	case OP_ATTACH_LAYER:
+		return attach_layer(k.layer[s->n[0] & 15], b->userns, wire_string(plan, s, 0), s->n[1]);
+	case OP_ENTER:
+		return enter_first();
+	case OP_SPAWN_SERVER:
+		return spawn_server();
+	case OP_DROP_CAPABILITIES:
+		return drop_and_go();
+	}
+	return -ENOSYS;
+}
+
+/* A failed step of the keeper's own; run_steps is for children, which have somebody to report to. */
+static void first_boot(void)
+{
+	for (uint32_t i = 0; i < plan->nsteps; i++) {
+		const struct wire_step *s = &plan->step[i];
+		if (s->actor != ACTOR_KEEPER)
+			continue;
+		step_subject = wire_string(plan, s, 0);
+		int r = keeper_step(s, &k.boot);
+		if (r < 0) {
+			struct wire_report w = { .kind = s->optional ? REPORT_NOTE : REPORT_FAILED, .step = s->index, .err = -r };
+			size_t n = strnlen(step_subject, sizeof w.subject - 1);
+			memcpy(w.subject, step_subject, n);
+			report(&w);
+			if (!s->optional)
+				end_with(1);
+		}
+		fault_point(s);
+	}
+}
+
+/* ---- reboot in place */
+
+static int in_ve(int (*what)(void))
+{
+	pid_t pid = TRY("fork", fork());
+	if (!pid) {
+		if (setns(k.boot.userns, CLONE_NEWUSER) || syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0))
+			_exit(1);
+		_exit(what() ? 1 : 0);
+	}
+	int status = 0;
+	if (waitpid(pid, &status, __WALL) != pid || status)
+		return -EIO;
+	return 0;
+}
+
+static void root_name(char *buf, size_t size, unsigned number)
+{
+	struct text t = { buf, buf + size };
+	text_add(&t, "root");
+	text_number(&t, number);
+}
+
+/*
+ * A cgroup that was killed through cgroup.kill, by the guest too, kills whatever is born into it later (kernels 6.6 to
+ * 6.18), so every boot gets a tree of its own.
+ */
+static int fresh_cgroup(void)
+{
+	char old[16], new[16];
+	root_name(old, sizeof old, k.boot.number);
+	root_name(new, sizeof new, k.boot.number + 1);
+	remove_cgroup_tree(SFD_CGROUP_VE, old, 0); /* what cannot go stays for the reaper */
+	return mkdirat(SFD_CGROUP_VE, new, 0755) ? -errno : 0;
+}
+
+static int reboot_steps(void)
+{
+	char name[16];
+	int r = in_ve(fresh_cgroup);
+	step_subject = "fresh cgroup";
+	if (r)
+		return r;
+	k.boot.number++;
+	root_name(name, sizeof name, k.boot.number);
+	close(k.boot.cgroup);
+	k.boot.cgroup = TRY("fresh cgroup", openat(SFD_CGROUP_VE, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+	if ((r = start_entrant()) || (r = wait_for_console()))
+		return r;
+	if (k.server_sock >= 0)
+		tell_server_boot();
+	let_init_exec();
+	return 0;
+}
+
+static void reboot_in_place(void)
+{
+	close(k.pidfd);
+	close(k.console);
+	k.pidfd = k.console = -1;
+	k.init = 0;
+	write_state("starting");
+	int r = reboot_steps();
+	if (r < 0) {
+		struct wire_report w = { .kind = REPORT_FAILED, .step = ~0u, .err = -r };
+		size_t n = strnlen(step_subject, sizeof w.subject - 1);
+		memcpy(w.subject, step_subject, n);
+		report(&w);
+		end_with(1);
+	}
+}
+
+/* ---- life */
+
+enum { MAX_SERVER_DEATHS = 16 };
+
+static void server_died(void)
+{
+	waitpid(k.server, NULL, 0);
+	close(k.server_sock);
+	k.server_sock = -1;
+	k.server = 0;
+	/* It reads hostile bytes, so it may be made to die; the VE goes on with another, but not for ever. */
+	if (++k.server_deaths > MAX_SERVER_DEATHS || spawn_server() < 0)
+		end_with(1);
+	write_state("running");
+}
+
+static void end_server(void)
+{
+	if (k.server_sock < 0)
+		return;
+	close(k.console); /* the server reads what is left until its own copy hangs up */
+	k.console = -1;
+	shutdown(k.server_sock, SHUT_WR);
+	struct pollfd p = { .fd = k.server_sock, .events = POLLIN };
+	poll(&p, 1, 2000);
+}
+
+static void wait_for_end(void)
+{
+	for (;;) {
+		struct pollfd p[2] = { { .fd = k.pidfd, .events = POLLIN }, { .fd = k.server_sock, .events = POLLIN } };
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			end_with(1);
+		if (p[0].revents) {
+			siginfo_t si = { 0 };
+			if (waitid(P_PID, k.init, &si, WEXITED | __WALL))
+				end_with(1);
+			if (si.si_code != CLD_EXITED && si.si_status == SIGHUP) { /* reboot(2) inside, see reboot(2) */
+				reboot_in_place();
+				continue;
+			}
+			close(k.pidfd);
+			k.pidfd = -1;
+			k.init = 0;
+			return;
+		}
+		if (p[1].revents)
+			server_died();
+	}
+}
+
+static void fresh_process(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	for (int i = 1; i < NSIG; i++)
+		sigaction(i, &sa, NULL);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid(); /* a Ctrl-C at the caller's terminal is not for us */
+	umask(0);
+	prctl(PR_SET_NAME, "ve-keeper");
+	sys_close_range(SFD_COUNT_END, ~0u, 0);
+	sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+}
+
+int main(void)
+{
+	plan = wire_map(SFD_PLAN, VE_VERSION);
+	if (!plan)
+		return 125; /* started by hand, or by another version's library */
+	fresh_process();
+	if (chdir("/"))
+		return 125;
+	k.first = 1;
+	k.boot.number = 1;
+	k.boot.cgroup = SFD_CGROUP_ROOT;
+	write_state("starting");
+	first_boot();
+	struct wire_report w = { .kind = REPORT_RUNNING, .pid = k.init };
+	report(&w);
+	k.first = 0;
+	close(SFD_REPORT);
+	wait_for_end();
+	end_server();
+	write_state("stopped");
+	return 0;
+}

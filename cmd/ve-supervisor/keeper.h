@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The keeper's steps that have to do with mounts and namespaces (namespaces.c). Negative errno; step_subject says of what. */
+#ifndef VE_SUPERVISOR_KEEPER_H
+#define VE_SUPERVISOR_KEEPER_H
+
+#include <stdint.h>
+
+int private_mounts(uint32_t base);
+int run_host(const char *manager, const char *uuid, uint32_t base, int *ret_notify);
+int user_namespace(uint32_t base, uint32_t count, int *ret_fd);
+int attach_layer(int tree, int userns, const char *at, int read_only);
+int remove_cgroup_tree(int dir, const char *name, int depth);
+
+#endif

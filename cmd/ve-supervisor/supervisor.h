@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ve-supervisor: the processes behind one running VE. The keeper (keeper.c) carries out the plan, then waits for the
+ * VE's init; the server (server.c) talks to the console, to clients and to the guest; the entrant (entrant.c) lives for
+ * a moment at each boot; init.c is what the VE's first process does before it becomes the guest's init.
+ */
+#ifndef VE_SUPERVISOR_H
+#define VE_SUPERVISOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/plan/wire_read.h"
+
+extern const struct wire_header *plan;
+
+/* The folder layout of the minimal root that the keeper lives in; each boot's mount namespace starts as a copy of it. */
+#define MIN_LOWER  "/l0"
+#define MIN_UPPER  "/u"
+#define MIN_ROOT   "/m"
+#define MIN_HOST   "/host"
+#define DEVICES(X) X("null", 1, 3, 0) X("zero", 1, 5, 0) X("full", 1, 7, 0) X("random", 1, 8, 0) X("urandom", 1, 9, 0) X("tty", 5, 0, 5)
+
+/*
+ * What a failed step says of itself: `step_subject` is set before the call that may fail, and the step returns -errno.
+ * Nothing is allocated or formatted on the way to init's exec.
+ */
+extern const char *step_subject;
+#define TRY(subject, call)                          \
+	({                                          \
+		step_subject = (subject);           \
+		long r_ = (long)(call);             \
+		if (r_ < 0)                         \
+			return -errno;              \
+		r_;                                 \
+	})
+
+/* Keeper <-> entrant and init, one SOCK_SEQPACKET pair a boot; its end (EOF) is init's exec or death. */
+enum sync_kind { SYNC_INIT = 1 /* + pidfd */, SYNC_CONSOLE /* + pty master */, SYNC_FAILED, SYNC_NOTE };
+struct sync_message {
+	uint32_t kind, step;
+	int32_t err, pid;
+	char subject[112];
+};
+
+struct boot {
+	unsigned number;     /* 1: the first since start */
+	int userns, cgroup;  /* the VE's user namespace; this boot's guest root cgroup */
+	int sync;            /* the child's end */
+};
+
+int sync_send(int sock, const struct sync_message *m, int fd); /* fd -1: none */
+int sync_recv(int sock, struct sync_message *m, int *ret_fd);  /* 0: end; 1: a message; negative errno */
+/* Runs the plan's steps of one actor in their order; a failure is sent over boot->sync and ends the process. */
+void run_steps(int actor, int (*run)(const struct wire_step *s, struct boot *b), struct boot *b);
+void fault_point(const struct wire_step *s);
+
+void entrant(struct boot *b) __attribute__((noreturn));
+void init_of_ve(struct boot *b) __attribute__((noreturn));
+
+struct server {
+	int keeper;  /* SOCK_SEQPACKET to the keeper */
+	int control; /* listening */
+	int notify;
+	int log[2];
+	int state;
+	int console; /* master of this boot, or -1 */
+	pid_t init;
+	unsigned boot;
+	uint64_t log_limit; /* bytes a file */
+};
+/* Keeper to server. BOOT brings the console's master. */
+enum server_message_kind { SERVER_BOOT = 1, SERVER_NOTE };
+void serve(struct server *s) __attribute__((noreturn));
+
+int drop_all_capabilities(void);
+int load_seccomp(const struct wire_blob *blob);
+int write_at(int dir, const char *path, const char *text);
+
+/* Text into a fixed buffer, cut where it is full; always NUL-terminated. */
+struct text {
+	char *at, *end;
+};
+void text_add(struct text *t, const char *s);
+void text_number(struct text *t, uint64_t n);
+/* Frames a state record with its sequence number, pads it and writes it at `offset` of /run/vectl/NAME/state. */
+void state_write(int fd, off_t offset, uint32_t sequence, const char *body);
+uint64_t start_time(pid_t pid); /* field 22 of /proc/PID/stat; 0: no such process */
+
+#endif

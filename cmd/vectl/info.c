@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+#include <time.h>
+
+#include "json.h"
+#include "table.h"
+#include "vectl.h"
+
+static const struct option options[] = {CLI_OPTIONS, {0}};
+
+static void show_value(yajl_val v)
+{
+	if (json_text(v)) {
+		cli_print_text(stdout, json_text(v));
+	} else if (v && YAJL_IS_ARRAY(v)) {
+		for (size_t i = 0; i < json_size(v); i++) {
+			fputs(i ? " " : "", stdout);
+			show_value(YAJL_GET_ARRAY(v)->values[i]);
+		}
+	} else {
+		json_write(stdout, v);
+	}
+}
+
+static void show_bytes(yajl_val v)
+{
+	char buf[HUMAN];
+	fputs(human_bytes(buf, json_number(v, -1)), stdout);
+}
+
+static void show_uptime(yajl_val v)
+{
+	char buf[HUMAN];
+	fputs(human_uptime(buf, json_number(v, -1)), stdout);
+}
+
+static void show_time(yajl_val v)
+{
+	char buf[64];
+	time_t when = json_number(v, 0);
+	struct tm tm;
+
+	if (json_text(v))
+		cli_print_text(stdout, json_text(v));
+	else if (localtime_r(&when, &tm) && strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M:%S %z", &tm))
+		fputs(buf, stdout);
+}
+
+static void show_userns(yajl_val v)
+{
+	long long base = json_number(json_at(v, "base"), 0), count = json_number(json_at(v, "count"), 0);
+
+	printf("%lld-%lld", base, base + count - 1);
+	if (json_at(v, "owner"))
+		printf(", user namespace owned by uid %lld", json_number(json_at(v, "owner"), 0));
+}
+
+static void show_yes(yajl_val v)
+{
+	fputs(json_true(v) ? "yes" : "no", stdout);
+}
+
+/* A row without a key begins a group; what the document lacks, or has empty, is left out, and so are empty groups. */
+static const struct row {
+	const char *group, *key, *label;
+	void (*show)(yajl_val v);
+} rows[] = {
+	{"Identity"},
+	{NULL, "image", "Image", show_value},
+	{NULL, "hostname", "Host name", show_value},
+	{NULL, "uuid", "UUID", show_value},
+	{NULL, "labels", "Labels", NULL},
+	{"Running"},
+	{NULL, "ready", "Ready", show_yes},
+	{NULL, "status", "Guest says", show_value},
+	{NULL, "boot", "Boot", show_value},
+	{NULL, "started", "Started", show_time},
+	{NULL, "uptime", "Uptime", show_uptime},
+	{NULL, "memory", "Memory", show_bytes},
+	{NULL, "addresses", "Addresses", show_value},
+	{"On the host"},
+	{NULL, "pid", "Leader pid", show_value},
+	{NULL, "init", "Init", show_value},
+	{NULL, "keeper", "Keeper pid", show_value},
+	{NULL, "supervisor", "Supervisor pid", show_value},
+	{NULL, "unit", "Unit", show_value},
+	{NULL, "cgroup", "Cgroup", show_value},
+	{NULL, "userns", "Host ids", show_userns},
+};
+
+static int is_empty(yajl_val v)
+{
+	return !v || (YAJL_IS_ARRAY(v) && !json_size(v)) || (YAJL_IS_OBJECT(v) && !YAJL_GET_OBJECT(v)->len) ||
+	       (json_text(v) && !*json_text(v));
+}
+
+/* no pid, no boot: 0 */
+static int is_no_number(const struct row *row, yajl_val v)
+{
+	return row->show == show_value && YAJL_IS_NUMBER(v) && !json_number(v, 1);
+}
+
+static void show_labels(yajl_val v)
+{
+	for (size_t i = 0; i < YAJL_GET_OBJECT(v)->len; i++) {
+		const char *text = json_text(YAJL_GET_OBJECT(v)->values[i]);
+		fputs(i ? " " : "", stdout);
+		cli_print_text(stdout, YAJL_GET_OBJECT(v)->keys[i]);
+		fputc('=', stdout);
+		cli_print_text(stdout, text ? text : "?");
+	}
+}
+
+static void print_rows(yajl_val ve, int stopped)
+{
+	const char *group = NULL;
+	int running = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *row = &rows[i];
+		if (row->group) {
+			group = row->group;
+			running = !strcmp(group, "Running");
+			continue;
+		}
+		yajl_val v = json_at(ve, row->key);
+		if (is_empty(v) || (stopped && running) || is_no_number(row, v))
+			continue;
+		if (group)
+			printf("\n%s\n", group);
+		group = NULL;
+		printf("  %-15s ", row->label);
+		if (row->show)
+			row->show(v);
+		else if (YAJL_IS_OBJECT(v))
+			show_labels(v);
+		fputc('\n', stdout);
+	}
+}
+
+static void print_info(yajl_val ve)
+{
+	const char *state = json_text(json_at(ve, "state"));
+	yajl_val notes = json_at(ve, "notes"), spec = json_at(ve, "spec");
+
+	cli_print_text(stdout, json_text(json_at(ve, "name")));
+	printf(": %s%s\n", state ? state : "?",
+		json_true(json_at(ve, "stale")) ? " (a crash left something behind)" : "");
+	print_rows(ve, state && !strcmp(state, ve_state_name(VE_STOPPED)));
+	for (size_t i = 0; i < json_size(notes); i++) {
+		fputs(i ? "  " : "\nNotes\n  ", stdout);
+		cli_print_text(stdout, json_text(YAJL_GET_ARRAY(notes)->values[i]));
+		fputc('\n', stdout);
+	}
+	if (!is_empty(spec)) {
+		fputs("\nSpec\n", stdout);
+		json_flatten(stdout, spec, "  ");
+	}
+}
+
+int verb_info(struct cli *cli, int argc, char **argv)
+{
+	const char *name;
+	struct ve *ve cleanup_ve = NULL;
+	char *text cleanup_text = NULL;
+
+	if (cli_getopt(cli, argc, argv, "", options) != -1)
+		return cli->status;
+	int r = cli_one_name(cli, argc, argv, 0, 0, &name);
+	if (!r)
+		r = cli_open_ve(cli, name, &ve);
+	if (r)
+		return r;
+	if (ve_info_json(ve, &text) < 0)
+		return cli_fail(cli);
+	if (cli->json)
+		return cli_print_document(cli, text);
+	yajl_val document cleanup_json = json_read(cli, text);
+	if (!document)
+		return EXIT_FAILED;
+	print_info(json_at(document, "ve"));
+	return EXIT_DONE;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "filter.h"
+#include "logs.h"
+#include "vectl.h"
+
+enum { CHUNK = 16384, JSON_LINE_MAX = 65536, SETTLE_MS = 2000, PRINT_EVERY_MS = 50 };
+
+static const struct option options[] = {
+	{"follow", no_argument, NULL, 'f'},
+	{"lines", required_argument, NULL, 'n'},
+	CLI_OPTIONS,
+	{0},
+};
+
+struct output {
+	const char *name;
+	struct filter filter;
+	char *line; /* --json -f: a line that has no end yet */
+	size_t held;
+	int json, stream, n; /* n: lines so far */
+};
+
+/* Where the last `lines` lines begin; a last line without an end counts as one. */
+static size_t tail_start(const char *text, size_t size, long lines)
+{
+	size_t i = size;
+
+	if (lines < 0)
+		return 0;
+	if (i && text[i - 1] == '\n')
+		i--;
+	for (; i > 0; i--)
+		if (text[i - 1] == '\n' && --lines == 0)
+			return i;
+	return lines > 0 ? 0 : size;
+}
+
+/*
+ * Where the output of a boot begins that is no older than `since`: after the last "--- boot N, DATE TIME UTC ---".
+ * `size` when there is none. The guest can print such a line as well, and then shortens what is shown of itself.
+ */
+static size_t boot_start(const char *text, size_t size, time_t since)
+{
+	static const char mark[] = "--- boot ";
+
+	for (size_t i = size; i > 0; i--) {
+		if ((i > 1 && text[i - 2] != '\n') || size - (i - 1) < sizeof(mark) ||
+			memcmp(text + i - 1, mark, sizeof(mark) - 1))
+			continue;
+		struct tm tm = {0};
+		const char *end = memchr(text + i - 1, '\n', size - (i - 1)), *comma = strchr(text + i - 1, ',');
+		if (!end || !comma || !strptime(comma, ", %Y-%m-%d %H:%M:%S", &tm) || timegm(&tm) < since)
+			return size;
+		return end + 1 - text;
+	}
+	return size;
+}
+
+void logs_print_last(struct ve *ve, time_t since, int lines, const char *prefix, FILE *out)
+{
+	char *text = NULL;
+	size_t size = 0;
+
+	if (ve_console_log(ve, &text, &size) < 0)
+		return;
+	size_t start = boot_start(text, size, since);
+	for (size_t i = start + tail_start(text + start, size - start, lines); i < size;) {
+		struct filter filter = {.mode = FILTER_PLAIN};
+		const char *end = memchr(text + i, '\n', size - i);
+		size_t n = end ? (size_t)(end - text) - i : size - i;
+
+		fputs(prefix, out);
+		filter_write(&filter, text + i, n, out);
+		fputc('\n', out);
+		i += n + 1;
+	}
+	ve_free(text);
+}
+
+static void emit_json_line(struct output *o)
+{
+	o->line[o->held] = '\0';
+	if (o->held && o->line[o->held - 1] == '\r')
+		o->line[o->held - 1] = '\0';
+	if (o->stream) {
+		fputs("{\"ve\":", stdout);
+		cli_json_string(stdout, o->name);
+		fputs(",\"line\":", stdout);
+		cli_json_string(stdout, o->line);
+		fputs("}\n", stdout);
+	} else {
+		fputs(o->n ? "," : "", stdout);
+		cli_json_string(stdout, o->line);
+	}
+	o->n++;
+	o->held = 0;
+}
+
+static void emit(struct output *o, const char *data, size_t size)
+{
+	if (!o->json) {
+		filter_write(&o->filter, data, size, stdout);
+		return;
+	}
+	for (size_t i = 0; i < size; i++) {
+		if (data[i] == '\n' || o->held == JSON_LINE_MAX - 1)
+			emit_json_line(o);
+		if (data[i] != '\n' && data[i] != '\0')
+			o->line[o->held++] = data[i];
+	}
+}
+
+/* What the log had when it was last printed, to tell what is new. */
+struct seen {
+	char *text;
+	size_t size;
+};
+
+/*
+ * The log loses whole files of its past at once, so it begins either where it began before or somewhere in the middle.
+ * Returns where in `now` the new part begins; 0 when nothing of what was seen is left.
+ */
+static size_t new_part(const struct seen *seen, const char *now, size_t size)
+{
+	if (size >= seen->size && (!seen->size || !memcmp(now, seen->text, seen->size)))
+		return seen->size;
+	size_t probe = size < 64 ? size : 64;
+	for (const char *p = seen->text + 1; probe && (p = memmem(p, seen->text + seen->size - p, now, probe)); p++) {
+		size_t left = seen->text + seen->size - p;
+		if (left <= size && !memcmp(p, now, left))
+			return left;
+	}
+	return 0;
+}
+
+static int print_new(struct cli *cli, struct ve *ve, struct output *o, struct seen *seen, long lines)
+{
+	struct seen now = {0};
+
+	if (ve_console_log(ve, &now.text, &now.size) < 0)
+		return cli_fail(cli);
+	size_t start = seen->text ? new_part(seen, now.text, now.size) : tail_start(now.text, now.size, lines);
+	emit(o, now.text + start, now.size - start);
+	ve_free(seen->text);
+	*seen = now;
+	fflush(stdout);
+	return ferror(stdout) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* 1 when `fd` has ended. */
+static int drain(int fd)
+{
+	char chunk[CHUNK];
+
+	for (int i = 0; i < 64; i++) {
+		ssize_t n = recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+		if (n <= 0)
+			return n == 0 || (errno != EAGAIN && errno != EINTR);
+	}
+	return 0;
+}
+
+/*
+ * The console's stream says when there is something new; the log, which has it already then and is whole where a slow
+ * reader of the stream would lose bytes, says what. EXIT_DONE when the stream has ended.
+ */
+static int relay(struct cli *cli, struct ve *ve, struct output *o, int fd, struct seen *seen)
+{
+	struct pollfd polled[] = {{cli->cancel_fd, POLLIN, 0}, {STDOUT_FILENO, 0, 0}, {fd, POLLIN, 0}};
+	int rest = 0, ended = 0;
+
+	for (;;) {
+		/* after each print the stream is left alone for a moment: the log is read as a whole */
+		int n = poll(polled, rest ? 2 : 3, rest ? PRINT_EVERY_MS : -1);
+		if (n < 0 && errno != EINTR)
+			return EXIT_FAILED;
+		if (n > 0 && polled[0].revents)
+			return EXIT_INTERRUPTED;
+		if (n > 0 && (polled[1].revents & (POLLERR | POLLNVAL)))
+			return EXIT_FAILED; /* the reader of the pipe has gone */
+		if (rest || n <= 0 || !polled[2].revents) {
+			rest = 0;
+			continue;
+		}
+		ended = drain(fd);
+		int r = print_new(cli, ve, o, seen, -1);
+		if (r || ended)
+			return r;
+		rest = 1;
+	}
+}
+
+static int follow_runs(struct cli *cli, struct ve *ve, struct output *o, long lines, struct seen *seen)
+{
+	for (;;) {
+		int fd = ve_console_open(ve), r;
+
+		if (fd < 0 && ve_error_code(cli->host) != VE_E_STATE)
+			return cli_fail(cli);
+		r = print_new(cli, ve, o, seen, lines);
+		if (!r && fd >= 0)
+			r = relay(cli, ve, o, fd, seen);
+		if (fd >= 0)
+			close(fd);
+		if (r)
+			return r;
+		/* The stream ended: the VE is going down. A time-out means that it is not, and the stream is opened
+		 * again. */
+		if (fd >= 0 && ve_wait(ve, VE_STOPPED, 0, SETTLE_MS) < 0 && ve_error_code(cli->host) != VE_E_TIMEOUT)
+			return cli_fail(cli);
+		if (ve_wait(ve, VE_RUNNING, 0, -1) < 0)
+			return ve_error_code(cli->host) == VE_E_INTERRUPTED ? EXIT_INTERRUPTED : cli_fail(cli);
+	}
+}
+
+static int follow(struct cli *cli, struct ve *ve, struct output *o, long lines)
+{
+	struct seen seen = {0};
+	int r = follow_runs(cli, ve, o, lines, &seen);
+
+	ve_free(seen.text);
+	return r;
+}
+
+static int show(struct cli *cli, struct ve *ve, struct output *o, long lines)
+{
+	char *log cleanup_text = NULL;
+	size_t size = 0;
+
+	if (o->stream)
+		return follow(cli, ve, o, lines);
+	if (ve_console_log(ve, &log, &size) < 0)
+		return cli_fail(cli);
+	if (!o->json) {
+		size_t from = tail_start(log, size, lines);
+		emit(o, log + from, size - from);
+		if (size > from && log[size - 1] != '\n' && o->filter.mode != FILTER_RAW)
+			fputc('\n', stdout);
+		return EXIT_DONE;
+	}
+	fputs("{\"format\":1,\"ve\":", stdout);
+	cli_json_string(stdout, o->name);
+	fputs(",\"lines\":[", stdout);
+	size_t start = tail_start(log, size, lines);
+	emit(o, log + start, size - start);
+	if (o->held)
+		emit_json_line(o);
+	fputs("]}\n", stdout);
+	cli->printed = 1;
+	return EXIT_DONE;
+}
+
+int verb_logs(struct cli *cli, int argc, char **argv)
+{
+	struct ve *ve cleanup_ve = NULL;
+	struct output o = {.filter.mode = isatty(STDOUT_FILENO) ? FILTER_COLOURS : FILTER_RAW};
+	long lines = -1;
+	char *end;
+
+	for (int c; (c = cli_getopt(cli, argc, argv, "fn:", options)) != -1;) {
+		switch (c) {
+		case 'f':
+			o.stream = 1;
+			break;
+		case 'n':
+			errno = 0;
+			lines = strtol(optarg, &end, 10);
+			if (*optarg < '0' || *optarg > '9' || *end || errno || lines > INT_MAX)
+				return cli_usage(cli, "logs", "-n %s: it is a number of lines", optarg);
+			break;
+		default:
+			return cli->status;
+		}
+	}
+	int r = cli_one_name(cli, argc, argv, 0, 0, &o.name);
+	if (!r)
+		r = cli_open_ve(cli, o.name, &ve);
+	if (r)
+		return r;
+	o.json = cli->json;
+	if (o.json && !(o.line = malloc(JSON_LINE_MAX)))
+		return cli_error(cli, o.name, "logs", ENOMEM, "memory is out", NULL);
+	r = show(cli, ve, &o, lines);
+	free(o.line);
+	return r;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "vectl.h"
+
+static const char start_options[] =
+	"  --all                    every VE that is not running\n"
+	"  --wait=running|ready     return when init has been exec'd (default), or when it says that it is ready\n"
+	"  --timeout=SEC            of --wait=ready (120); the VE keeps running\n"
+	"  --foreground             stay until the VE has stopped; SIGINT and SIGTERM stop it\n"
+	"  --console                connect to its console\n";
+static const char stop_options[] =
+	"  --all                    every VE that runs\n"
+	"  --timeout=SEC            how long it may take before it is killed (its stop.timeout)\n"
+	"  --force                  kill it at once\n";
+static const char list_options[] =
+	"  -o, --output=COLUMN,...  of name state ready image addresses memory uptime pid boot labels\n"
+	"  --state=STATE            of stopped starting running paused stopping\n"
+	"  --label=KEY[=VALUE]      those that carry it\n"
+	"  --names                  names and nothing else, one a line\n";
+
+#define NAMES "NAME...|--all"
+const struct verb verbs[] = {
+	{"create", NULL, "NAME --image IMG [--set KEY=VALUE]... [--config FILE] [--hostname H] [--start]",
+		"make a VE from an image",
+		"  --image=IMG              debian/13, busybox, or the path of a tarball or a folder\n"
+		"  --set=KEY=VALUE          any key of ve.json(5)\n"
+		"  --config=FILE            a ve.json to start from; - is the standard input\n"
+		"  --hostname=H             its host name\n"
+		"  --start                  and start it\n",
+		"vectl create web1 --image debian/13 --set memory.max=512M --start", verb_create},
+	{"start", NULL, NAMES " [--wait=running|ready] [--timeout SEC] [--foreground] [--console]", "boot VEs",
+		start_options, "vectl start web1 --wait=ready", verb_start},
+	{"stop", NULL, NAMES " [--timeout SEC] [--force]", "shut VEs down", stop_options,
+		"vectl stop web1 --timeout 20", verb_stop},
+	{"restart", NULL, NAMES " [--wait=running|ready] [--timeout SEC] [--force]", "stop and start VEs",
+		"  --all                    every VE that runs\n"
+		"  --wait=running|ready     as of start\n"
+		"  --timeout=SEC            how long stopping may take before it is killed\n"
+		"  --force                  kill it at once\n",
+		"vectl restart web1 --wait=ready", verb_restart},
+	{"pause", NULL, NAMES, "freeze all processes of VEs", "  --all                    every VE that runs\n",
+		"vectl pause web1", verb_pause},
+	{"resume", NULL, NAMES, "let paused VEs go on", "  --all                    every VE that is paused\n",
+		"vectl resume web1", verb_resume},
+	{"wait", NULL, "NAME --state=STATE [--timeout SEC]", "wait until a VE is in a state",
+		"  --state=STATE            running, ready, stopped or paused\n"
+		"  --timeout=SEC            give up then, with exit status 5\n",
+		"vectl wait web1 --state=ready --timeout 60", verb_wait},
+	{"destroy", NULL, "NAME... [--force]", "remove VEs with their disks; asks on a terminal",
+		"  --force                  do not ask, and stop them where they run\n", "vectl destroy web1",
+		verb_destroy},
+	{"attach", "enter", "NAME [--user U] [-- CMD...]",
+		"a login shell inside, or CMD, on a terminal of the VE's own",
+		"  --user=U                 a user of the VE, by name or number (root)\n", "vectl attach web1",
+		verb_attach, 1},
+	{"exec", NULL, "NAME [-t] [--user U] [--env K=V]... [--cwd DIR] [--] CMD...",
+		"run one command inside; its exit status is the result",
+		"  -t, --tty                on a terminal of the VE's own\n"
+		"  --user=U                 a user of the VE, by name or number (root)\n"
+		"  --env=KEY=VALUE          one more variable of its environment\n"
+		"  --cwd=DIR                where it starts (the user's home)\n",
+		"vectl exec web1 -- systemctl is-system-running", verb_exec, 1},
+	{"console", NULL, "NAME", "connect to its console; Ctrl-] Ctrl-] leaves", NULL, "vectl console web1",
+		verb_console},
+	{"list", "ls", "[-o COLUMNS] [--state S] [--label K=V] [--names]", "a row a VE", list_options,
+		"vectl list -o name,state,memory --state running", verb_list},
+	{"info", NULL, "NAME", "everything of one VE", NULL, "vectl info web1", verb_info},
+	{"ps", NULL, "NAME", "its processes, with host and guest pids", NULL, "vectl ps web1", verb_ps},
+	{"logs", NULL, "NAME [-f] [-n N]", "what its console printed",
+		"  -f, --follow             and what it prints from now on\n"
+		"  -n, --lines=N            the last N lines\n",
+		"vectl logs web1 -n 50 -f", verb_logs},
+	{"plan", NULL, "NAME", "what start would do on this host, without doing it", NULL, "vectl plan web1",
+		verb_plan},
+	{"get", NULL, "NAME [KEY]", "show its spec, or one key of it", NULL, "vectl get web1 memory.max", verb_get},
+	{"set", NULL, "NAME KEY=VALUE...", "change its spec; KEY+=VALUE and KEY-=VALUE for lists", NULL,
+		"vectl set web1 memory.max=1G caps.drop+=net_raw", verb_set},
+	{"unset", NULL, "NAME KEY...", "back to the default", NULL, "vectl unset web1 memory.max", verb_unset},
+	{"version", NULL, "", "the version", NULL, NULL, verb_version},
+	{"help", NULL, "[COMMAND]", "this, or how to use one command", NULL, "vectl help start", verb_help},
+	{0},
+};
+
+static const struct option main_options[] = {{"version", no_argument, NULL, 'V'}, CLI_OPTIONS, {0}};
+
+const struct verb *cli_find_verb(const char *name)
+{
+	for (const struct verb *v = verbs; v->name; v++)
+		if (!strcmp(name, v->name) || (v->alias && !strcmp(name, v->alias)))
+			return v;
+	return NULL;
+}
+
+/* Edit distance where a swap of neighbours counts one; words of commands are short. */
+static int distance(const char *a, const char *b)
+{
+	enum { MAX = 16 };
+	int d[MAX + 1][MAX + 1], m = strlen(a), n = strlen(b);
+
+	if (m > MAX || n > MAX)
+		return MAX;
+	for (int i = 0; i <= m; i++)
+		d[i][0] = i;
+	for (int j = 0; j <= n; j++)
+		d[0][j] = j;
+	for (int i = 1; i <= m; i++)
+		for (int j = 1; j <= n; j++) {
+			int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			if (d[i - 1][j] + 1 < best)
+				best = d[i - 1][j] + 1;
+			if (d[i][j - 1] + 1 < best)
+				best = d[i][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+				d[i - 2][j - 2] + 1 < best)
+				best = d[i - 2][j - 2] + 1;
+			d[i][j] = best;
+		}
+	return d[m][n];
+}
+
+static int unknown_verb(struct cli *cli, const char *word)
+{
+	const char *nearest = NULL;
+	int least = 3; /* further away than that is no misspelling */
+
+	for (const struct verb *v = verbs; v->name; v++) {
+		const char *names[] = {v->name, v->alias};
+		for (int i = 0; i < 2; i++) {
+			int d = names[i] ? distance(word, names[i]) : least;
+			if (d < least && d < (int)strlen(names[i])) {
+				least = d;
+				nearest = names[i];
+			}
+		}
+	}
+	if (nearest)
+		return cli_usage(cli, NULL, "%s: no such command; did you mean %s?", word, nearest);
+	return cli_usage(cli, NULL, "%s: no such command", word);
+}
+
+static void print_overview(FILE *out)
+{
+	fputs("usage: vectl [OPTION]... COMMAND [ARGUMENT]...\n\nSystem containers: virtual environments (VEs) with a "
+	      "full "
+	      "init.\n\nCommands:\n",
+		out);
+	for (const struct verb *v = verbs; v->name; v++)
+		fprintf(out, "  %-9s %s\n", v->name, v->summary);
+	fputs("\nOptions, before the command or after it:\n"
+	      "  --root=DIR       work under DIR instead of / (or VECTL_ROOT)\n"
+	      "  --json           one JSON document on stdout\n"
+	      "  --progress=MODE  auto, json (JSON Lines on stdout) or none\n"
+	      "  -q, -v           say less, say more\n"
+	      "  --help, --version\n"
+	      "\n'vectl help COMMAND' tells more. A first VE:  vectl create web1 --image debian/13 --start\n",
+		out);
+}
+
+int verb_help(struct cli *cli, int argc, char **argv)
+{
+	if (argc < 2) {
+		print_overview(stdout);
+		cli->printed = 1;
+		return EXIT_DONE;
+	}
+	const struct verb *v = cli_find_verb(argv[1]);
+	if (!v)
+		return unknown_verb(cli, argv[1]);
+	printf("usage: vectl %s%s%s\n\n%s\n", v->name, *v->args ? " " : "", v->args, v->summary);
+	if (v->alias)
+		printf("\nAlso: vectl %s\n", v->alias);
+	if (v->options)
+		printf("\n%s", v->options);
+	if (v->example)
+		printf("\nExample: %s\n", v->example);
+	cli->printed = 1;
+	return EXIT_DONE;
+}
+
+int verb_version(struct cli *cli, int argc, char **argv)
+{
+	if (cli->json)
+		printf("{\"format\":1,\"version\":\"%s\"}\n", ve_version());
+	else
+		printf("vectl %s\n", ve_version());
+	cli->printed = 1;
+	return EXIT_DONE;
+}
+
+/* Options before the command. 0: go on at argv[optind]; else the exit status is in cli->status. */
+static int parse_globals(struct cli *cli, int argc, char **argv)
+{
+	for (int c; (c = cli_getopt(cli, argc, argv, "+V", main_options)) != -1;) {
+		cli->status = c == 'V' ? verb_version(cli, 1, argv) : cli->status;
+		return -1;
+	}
+	return 0;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	if (parse_globals(cli, argc, argv) < 0)
+		return cli->status;
+	if (optind >= argc) {
+		if (cli->json)
+			return cli_usage(cli, NULL, "a command is missing");
+		print_overview(stderr);
+		return EXIT_USAGE;
+	}
+	argc -= optind;
+	argv += optind;
+	cli->verb = cli_find_verb(argv[0]);
+	if (!cli->verb)
+		return unknown_verb(cli, argv[0]);
+	optind = 0; /* glibc: begin anew */
+	return cli->verb->fn(cli, argc, argv);
+}
+
+/* A descriptor that the caller left closed would be taken by the next file opened, and then written to as stdout. */
+static int open_standard_fds(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) != fd)
+			return -1;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = {.root = getenv("VECTL_ROOT"), .cancel_fd = -1};
+
+	if (open_standard_fds() < 0 || cli_catch_signals(&cli) < 0)
+		return EXIT_FAILED;
+	return cli_finish(&cli, run(&cli, argc, argv));
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <libmount/libmount.h>
+#include <linux/magic.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+#include "lib/host/facts.h"
+
+int facts_has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+	for (const char *p = words; (p = strstr(p, word)); p += n)
+		if ((p == words || p[-1] == ' ') && (p[n] == 0 || p[n] == ' ' || p[n] == '\n'))
+			return 1;
+	return 0;
+}
+
+/* The last cgroup2 mount that a path still reaches: a later mount may hide an earlier one. */
+static int find_cgroup2(struct host_facts *f)
+{
+	struct libmnt_table *t = mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_iter *i = mnt_new_iter(MNT_ITER_BACKWARD);
+	struct libmnt_fs *fs;
+	int found = -ENOENT;
+	while (t && i && found && mnt_table_next_fs(t, i, &fs) == 0) {
+		const char *type = mnt_fs_get_fstype(fs), *target = mnt_fs_get_target(fs), *root = mnt_fs_get_root(fs);
+		struct statfs st;
+		if (!type || strcmp(type, "cgroup2") || !target || statfs(target, &st) || st.f_type != CGROUP2_SUPER_MAGIC)
+			continue;
+		if (root && strcmp(root, "/"))
+			continue; /* a part of the tree, bound for somebody else */
+		if (FORMAT(f->cgroup_mount, "%s", target) >= 0)
+			found = 0;
+	}
+	mnt_free_iter(i);
+	mnt_unref_table(t);
+	return found;
+}
+
+static void probe_rlimits(struct host_facts *f)
+{
+	for (int i = 0; i < FACTS_RLIMITS; i++) {
+		struct rlimit l;
+		f->hard[i] = getrlimit(i, &l) || l.rlim_max == RLIM_INFINITY ? RLIMIT_NONE : (int64_t)l.rlim_max;
+	}
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t on = CAP_CLEAR;
+	if (caps)
+		cap_get_flag(caps, CAP_SYS_RESOURCE, CAP_EFFECTIVE, &on);
+	f->cap_sys_resource = on == CAP_SET;
+	cap_free(caps);
+}
+
+static int has_filesystem(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+	for (const char *p = list; (p = strstr(p, name)); p += n)
+		if (p > list && p[-1] == '\t' && p[n] == '\n')
+			return 1;
+	return 0;
+}
+
+int facts_probe(struct host_facts *ret, struct error *e)
+{
+	struct host_facts f = { 0 };
+	struct utsname u;
+	if (uname(&u))
+		return error_sys(e, errno, "probe the host", "uname");
+	FORMAT(f.kernel, "%s", u.release);
+	if (!find_cgroup2(&f)) {
+		char path[300];
+		cleanup_free char *text = NULL;
+		FORMAT(path, "%s/cgroup.controllers", f.cgroup_mount);
+		if (read_file_at(AT_FDCWD, path, sizeof f.controllers - 1, &text, NULL) >= 0)
+			FORMAT(f.controllers, "%.*s", (int)strcspn(text, "\n"), text);
+	}
+	probe_rlimits(&f);
+	f.time_namespace = !access("/proc/self/ns/time_for_children", F_OK);
+	f.user_namespace = !access("/proc/self/ns/user", F_OK);
+	/* An empty program is EFAULT or EINVAL where seccomp is there, and ENOSYS where it is not. */
+	unsigned action = SECCOMP_RET_ERRNO;
+	f.seccomp = !syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
+	/* Too short a structure: EINVAL where clone3 is known (5.7 has INTO_CGROUP, and 5.12 id-mapped mounts besides). */
+	f.clone_into_cgroup = syscall(SYS_clone3, NULL, 0) < 0 && errno != ENOSYS;
+	cleanup_free char *list = NULL;
+	if (read_file_at(AT_FDCWD, "/proc/filesystems", 65536, &list, NULL) >= 0) {
+		f.overlay = has_filesystem(list, "overlay");
+		f.mqueue = has_filesystem(list, "mqueue");
+	}
+	*ret = f;
+	return 0;
+}

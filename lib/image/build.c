@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Making images: by a template, from a tarball, from a folder; and finding the one that a name means. */
+#include "lib/image/build.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/base/file.h"
+#include "lib/base/json.h"
+#include "lib/base/util.h"
+#include "lib/image/image.h"
+
+enum { TEMPLATE_SHARE = 85, NAMES_TRIED = 1000 };
+
+int source_read(const char *path, const char *tried, struct source *ret, struct error *e)
+{
+	struct stat st;
+	cleanup_free char *real = realpath(path, NULL);
+	if (!real || stat(real, &st) < 0)
+		return error_set(e, errno == ENOENT || errno == ENOTDIR ? VE_E_NO_IMAGE : VE_E_FAILED, errno, tried,
+			"name a tarball or a folder that is there", "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return error_set(e, VE_E_USAGE, EINVAL, tried, NULL, "%s: neither a tarball nor a folder", path);
+	*ret = (struct source){
+		.is_folder = S_ISDIR(st.st_mode),
+		.size = S_ISDIR(st.st_mode) ? 0 : st.st_size,
+		.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+		.inode = (int64_t)st.st_ino,
+	};
+	if (FORMAT(ret->path, "%s", real) < 0)
+		return error_sys(e, ENAMETOOLONG, tried, path);
+	return 0;
+}
+
+/* ---- with the name's lock held */
+
+static int work_path(const struct ve_host *host, const struct work *w, const char *name, char ret[PATH_MAX])
+{
+	int n = snprintf(ret, PATH_MAX, "%s/images/%s/%s", host->data, w->path, name);
+	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* By a template and ve-unpack. `source` NULL: what the template makes by itself. */
+static int make_by_template(struct ve_host *host, int images, const char *name, const char *template, const char *what,
+	const struct source *source, struct error *e)
+{
+	cleanup_work struct work w = WORK_NONE;
+	char output[PATH_MAX], scratch[PATH_MAX];
+	int r = work_begin(images, &w, e);
+	if (r < 0)
+		return r;
+	if (work_path(host, &w, "output.tar", output) < 0 || work_path(host, &w, "scratch", scratch) < 0)
+		return error_sys(e, ENAMETOOLONG, what, host->data);
+	struct template_run run = {
+		.path = template,
+		.image = source ? "tarball" : name,
+		.source = source ? source->path : NULL,
+		.output = output,
+		.scratch = scratch,
+		.what = what,
+		.until = source ? 0 : TEMPLATE_SHARE,
+		.images = images,
+	};
+	r = template_run(host, &run, e);
+	if (r < 0)
+		return r;
+	remove_tree_at(w.dir, "scratch"); /* its room may be needed */
+	const char *slash = strrchr(template, '/');
+	struct unpack_run unpack = {
+		.name = name,
+		.template = slash ? slash + 1 : template,
+		.archive = source ? source->path : output,
+		.what = what,
+		.source = source,
+		.from = run.until,
+	};
+	/* The tarball template may hand on another file than the one it was given. */
+	char target[PATH_MAX];
+	if (source && realpath(output, target))
+		unpack.archive = target;
+	return unpack_run(host, &w, &unpack, e);
+}
+
+static int make_from_folder(struct ve_host *host, int images, const char *name, const char *what,
+	const struct source *source, struct error *e)
+{
+	cleanup_work struct work w = WORK_NONE;
+	int r = work_begin(images, &w, e);
+	struct unpack_run unpack = {
+		.name = name, .template = "folder", .archive = source->path, .what = what, .source = source};
+	return r < 0 ? r : unpack_run(host, &w, &unpack, e);
+}
+
+static int make_from_source(struct ve_host *host, int images, const char *name, const char *what,
+	const struct source *source, struct error *e)
+{
+	char template[PATH_MAX];
+	if (source->is_folder)
+		return make_from_folder(host, images, name, what, source, e);
+	if (template_find(host, "tarball", template, sizeof(template)) < 0)
+		return error_set(e, VE_E_TEMPLATE, ENOENT, what, "install vectl again", "%s/tarball is missing",
+			host_template_dir);
+	return make_by_template(host, images, name, template, what, source, e);
+}
+
+static int build(struct ve_host *host, int images, const char *name, struct error *e)
+{
+	char template[PATH_MAX], what[IMAGE_NAME_SIZE + 16], known[192], remedy[256];
+	if (FORMAT(what, "building %s", name) < 0)
+		return -ENAMETOOLONG;
+	if (template_find(host, name, template, sizeof(template)) < 0) {
+		template_list(host, known, sizeof(known));
+		snprintf(remedy, sizeof(remedy), "templates: %.150s; or: vectl image import NAME TARBALL",
+			*known ? known : "none");
+		return error_set(
+			e, VE_E_NO_IMAGE, ENOENT, what, remedy, "no such image, and no template that makes it");
+	}
+	return make_by_template(host, images, name, template, what, NULL, e);
+}
+
+/* ---- tarballs and folders given by path */
+
+/* 1: `id` was made from this very path; 2: and from this very content. */
+static int is_from(int images, const char *id, const struct source *source)
+{
+	char path[64];
+	cleanup_free char *text = NULL;
+	cleanup_json struct json *j = NULL;
+	size_t size;
+	if (FORMAT(path, "store/%s/image.json", id) < 0 ||
+		read_file_at(images, path, IMAGE_JSON_MAX, &text, &size) < 0 ||
+		json_parse(text, size, path, "reading an image", &j, NULL) < 0)
+		return 0;
+	const struct json *s = json_get(j, "source");
+	const char *from = json_string(s, "path");
+	if (!from || strcmp(from, source->path))
+		return 0;
+	int same = !source->is_folder && json_integer(s, "size", -1) == source->size &&
+		   json_integer(s, "mtime_ns", -1) == source->mtime_ns && json_integer(s, "inode", -1) == source->inode;
+	return same ? 2 : 1;
+}
+
+/*
+ * A name for what a path leads to: the first of local/BASENAME, local/BASENAME-2... that is free or came from this
+ * path. A tarball that has not changed is not unpacked again; a folder is, since nothing cheap tells whether it
+ * changed.
+ */
+static int resolve_path(struct ve_host *host, int images, const char *path, char ret_id[IMAGE_ID_SIZE], struct error *e)
+{
+	struct source source;
+	char tried[160], name[IMAGE_NAME_SIZE];
+	snprintf(tried, sizeof(tried), "importing %.140s", path);
+	int r = source_read(path, tried, &source, e);
+	for (unsigned n = 1; r == 0 && n <= NAMES_TRIED; n++) {
+		cleanup_name_lock struct name_lock lock = {.fd = -EBADF};
+		r = image_name_of_path(source.path, n, name);
+		if (r == 0)
+			r = name_lock(host, images, name, &lock, e);
+		if (r < 0)
+			return r;
+		int from = store_lookup(images, name, ret_id) == 0 ? is_from(images, ret_id, &source) : 1;
+		if (from == 2)
+			return 0;
+		if (from == 0)
+			continue;
+		r = make_from_source(host, images, name, tried, &source, e);
+		return r < 0 ? r : store_lookup(images, name, ret_id);
+	}
+	return r < 0 ? r
+		     : error_set(e, VE_E_EXISTS, EEXIST, tried, "vectl image import NAME",
+			       "too many images of this name");
+}
+
+/* ---- what others call */
+
+int image_resolve(struct ve_host *host, const char *image, int make, char **ret_id, struct error *e)
+{
+	char id[IMAGE_ID_SIZE];
+	int is_path = image_is_path(image);
+	int r = is_path ? 0 : image_name_check(image, e);
+	if (r < 0)
+		return r;
+	cleanup_fd int images = store_open(host, make, e);
+	if (images < 0 && (make || images != -ENOENT))
+		return images;
+	r = is_path || images < 0 ? -ENOENT : store_lookup(images, image, id);
+	if (r == -ENOENT && !make)
+		return error_set(e, VE_E_NO_IMAGE, ENOENT, "looking for the image",
+			"vectl image build or import makes it", "%s is not in the store", image);
+	if (r == -ENOENT) {
+		store_collect(host, images);
+		if (is_path) {
+			r = resolve_path(host, images, image, id, e);
+		} else {
+			cleanup_name_lock struct name_lock lock = {.fd = -EBADF};
+			r = name_lock(host, images, image, &lock, e);
+			/* Somebody may have built it while we waited. */
+			if (r == 0 && store_lookup(images, image, id) < 0) {
+				r = build(host, images, image, e);
+				if (r == 0)
+					r = store_lookup(images, image, id);
+			}
+		}
+	}
+	if (r < 0)
+		return error_sys(e, -r, "looking for the image", image);
+	char *copy = strdup(id);
+	if (!copy)
+		return error_sys(e, ENOMEM, "looking for the image", image);
+	*ret_id = copy;
+	return 0;
+}
+
+__attribute__((visibility("default"))) int ve_image_build(struct ve_host *host, const char *image)
+{
+	struct error *e = host_begin(host);
+	cleanup_name_lock struct name_lock lock = {.fd = -EBADF};
+	int r = image_name_check(image, e);
+	if (r < 0)
+		return r;
+	cleanup_fd int images = store_open(host, 1, e);
+	if (images < 0)
+		return images;
+	store_collect(host, images);
+	r = name_lock(host, images, image, &lock, e);
+	if (r == 0)
+		r = build(host, images, image, e);
+	if (r == 0)
+		store_collect(host, images); /* the one that it replaced */
+	name_unlock(&lock);
+	return r;
+}
+
+__attribute__((visibility("default"))) int ve_image_import(struct ve_host *host, const char *image, const char *source)
+{
+	struct error *e = host_begin(host);
+	cleanup_name_lock struct name_lock lock = {.fd = -EBADF};
+	struct source from;
+	char what[160], id[IMAGE_ID_SIZE];
+	int r = image_name_check(image, e);
+	if (r < 0)
+		return r;
+	snprintf(what, sizeof(what), "importing %.60s as %.80s", source, image);
+	r = source_read(source, what, &from, e);
+	if (r < 0)
+		return r;
+	cleanup_fd int images = store_open(host, 1, e);
+	if (images < 0)
+		return images;
+	store_collect(host, images);
+	r = name_lock(host, images, image, &lock, e);
+	if (r == 0 && store_lookup(images, image, id) == 0)
+		r = error_set(e, VE_E_EXISTS, EEXIST, what,
+			"choose another name, or remove it first: vectl image remove NAME",
+			"an image %s is there already", image);
+	if (r == 0)
+		r = make_from_source(host, images, image, what, &from, e);
+	name_unlock(&lock);
+	return r;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef VE_IMAGE_BUILD_H
+#define VE_IMAGE_BUILD_H
+
+#include "lib/image/store.h"
+
+/* Where a tarball came from; an unchanged one need not be unpacked twice. */
+struct source {
+	char path[PATH_MAX]; /* absolute */
+	int is_folder;
+	int64_t size, mtime_ns, inode;
+};
+int source_read(const char *path, const char *tried, struct source *ret, struct error *e);
+
+/* The template of an image's family: absolute path. -ENOENT: none. */
+int template_find(struct ve_host *host, const char *image, char *buf, size_t size);
+/* "busybox, debian": for messages. */
+void template_list(struct ve_host *host, char *buf, size_t size);
+/*
+ * Runs a template, which writes the tarball `output` (an absolute path) and may use the scratch folder `scratch` (one
+ * too). `source`: what it gets as VECTL_SOURCE, or NULL. Percents are shown as 0 to `until`.
+ */
+struct template_run {
+	const char *path, *image, *source, *output, *scratch;
+	const char *what; /* "building debian/13" */
+	int until;
+	int images; /* where its last words are kept when it fails */
+};
+int template_run(struct ve_host *host, const struct template_run *run, struct error *e);
+
+/* host_run, with a cancellation told in the words of `what`. */
+int run_child(struct ve_host *host, const struct host_child *child, const char *what, struct error *e);
+
+/*
+ * Unpacks `archive` (a path) into the new image of `w`, describes it and puts it into the store as `name`.
+ * Percents are shown as `from` to 100.
+ */
+struct unpack_run {
+	const char *name, *template, *archive, *what;
+	const struct source *source; /* recorded; NULL: none */
+	int from;
+};
+int unpack_run(struct ve_host *host, struct work *w, const struct unpack_run *run, struct error *e);
+
+#endif

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/image/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+
+enum { LOCK_POLL_MS = 100 };
+
+static const char tried_store[] = "opening the image store";
+
+int store_open(struct ve_host *host, int make, struct error *e)
+{
+	static const char *const folders[] = {"store", "ref", "tmp"};
+	char path[PATH_MAX];
+	int r = FORMAT(path, "%s/images", host->data);
+	if (r < 0)
+		return error_sys(e, -r, tried_store, host->data);
+	if (make) {
+		r = host_make_folders(host, e);
+		if (r < 0)
+			return r;
+		r = mkdir_parents(path, 0700);
+		if (r < 0)
+			return error_sys(e, -r, tried_store, path);
+	}
+	cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && !make)
+		return -ENOENT;
+	if (fd < 0 && errno == EACCES && geteuid() != 0)
+		return error_set(e, VE_E_PERMISSION, EACCES, tried_store, "run it as root", "%s is root's alone", path);
+	if (fd < 0)
+		return error_sys(e, errno, tried_store, path);
+	for (size_t i = 0; make && i < ARRAY_SIZE(folders); i++)
+		if (mkdirat(fd, folders[i], 0700) < 0 && errno != EEXIST)
+			return error_sys(e, errno, tried_store, path);
+	return TAKE_FD(fd);
+}
+
+/* The folder that holds a name's link: ref, ref/debian, ... Returns the fd, and the link's own name. */
+static int open_ref_folder(int images, const char *name, int make, const char **ret_last)
+{
+	char path[IMAGE_NAME_SIZE + 8];
+	const char *slash = strrchr(name, '/');
+	int r = FORMAT(path, "ref/%s", name);
+	if (r < 0)
+		return r;
+	if (slash)
+		path[4 + (slash - name)] = 0;
+	else
+		path[3] = 0;
+	for (char *p = path + 4; make && slash && *p; p++) {
+		char *end = p + strcspn(p, "/"), keep = *end;
+		*end = 0;
+		if (mkdirat(images, path, 0700) < 0 && errno != EEXIST)
+			return -errno;
+		*end = keep;
+		p = keep ? end : end - 1;
+	}
+	int fd = open_beneath(images, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd >= 0)
+		*ret_last = slash ? slash + 1 : name;
+	return fd;
+}
+
+static int read_id_link(int dir, const char *name, char ret_id[IMAGE_ID_SIZE])
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
+	if (n < 0)
+		return -errno;
+	target[n] = 0;
+	const char *id = strrchr(target, '/');
+	if (!id || !image_id_valid(id + 1))
+		return -EINVAL;
+	memcpy(ret_id, id + 1, IMAGE_ID_SIZE);
+	return 0;
+}
+
+static int is_stored(int images, const char *id)
+{
+	char path[64];
+	struct stat st;
+	return FORMAT(path, "store/%s/image.json", id) >= 0 && fstatat(images, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int store_lookup(int images, const char *name, char ret_id[IMAGE_ID_SIZE])
+{
+	const char *last;
+	char id[IMAGE_ID_SIZE];
+	cleanup_fd int dir = open_ref_folder(images, name, 0, &last);
+	if (dir < 0)
+		return dir == -ENOTDIR ? -ENOENT : dir;
+	int r = read_id_link(dir, last, id);
+	if (r < 0)
+		return r == -EINVAL ? -ENOENT : r; /* EINVAL also where a folder of names is meant */
+	if (!is_stored(images, id))
+		return -ENOENT;
+	memcpy(ret_id, id, IMAGE_ID_SIZE);
+	return 0;
+}
+
+/* ---- work in progress */
+
+static int random_id(char ret[IMAGE_ID_SIZE])
+{
+	unsigned char bytes[(IMAGE_ID_SIZE - 1) / 2];
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return -EIO;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+	return 0;
+}
+
+int work_begin(int images, struct work *ret, struct error *e)
+{
+	static const char tried[] = "preparing a place for the image";
+	struct work w = WORK_NONE;
+	int r = random_id(w.id);
+	if (r == 0)
+		r = FORMAT(w.path, "tmp/%s.%d", w.id, (int)getpid());
+	if (r < 0)
+		return error_sys(e, -r, tried, "id");
+	/* Between mkdir and the lock it looks like a leftover. */
+	if (flock(images, LOCK_EX) < 0)
+		return error_sys(e, errno, tried, "images");
+	if (mkdirat(images, w.path, 0700) < 0) {
+		r = -errno;
+	} else {
+		w.dir = openat(images, w.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		w.lock = w.dir < 0 ? -1 : openat(w.dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		r = w.lock < 0 ? -errno : lock_try(w.lock);
+		w.images = images;
+	}
+	flock(images, LOCK_UN);
+	if (r < 0) {
+		int s = error_sys(e, -r, tried, w.path);
+		work_end(&w);
+		return s;
+	}
+	*ret = w;
+	return 0;
+}
+
+void work_end(struct work *w)
+{
+	if (w->images >= 0)
+		remove_tree_at(w->images, w->path);
+	close_fd_p(&w->lock);
+	close_fd_p(&w->dir);
+	*w = (struct work)WORK_NONE;
+}
+
+/* ---- names */
+
+static int point_name(struct work *w, const char *name, struct error *e)
+{
+	static const char tried[] = "naming the image";
+	char target[64];
+	const char *last;
+	int r = image_ref_target(name, w->id, target, sizeof(target));
+	if (r < 0)
+		return error_sys(e, -r, tried, name);
+	cleanup_fd int dir = open_ref_folder(w->images, name, 1, &last);
+	if (dir == -ENOTDIR || dir == -ELOOP)
+		return error_set(e, VE_E_EXISTS, EEXIST, tried, "choose another name",
+			"%s: an image with the first part of this name is there already", name);
+	if (dir < 0)
+		return error_sys(e, -dir, tried, name);
+	if (symlinkat(target, w->dir, "ref") < 0)
+		return error_sys(e, errno, tried, name);
+	if (renameat(w->dir, "ref", dir, last) < 0) {
+		if (errno == EISDIR || errno == EEXIST || errno == ENOTEMPTY)
+			return error_set(e, VE_E_EXISTS, EEXIST, tried, "choose another name",
+				"%s: there are images whose names begin with it and '/'", name);
+		return error_sys(e, errno, tried, name);
+	}
+	if (fsync(dir) < 0)
+		return error_sys(e, errno, tried, name);
+	return 0;
+}
+
+static int move_in(struct work *w, struct error *e)
+{
+	static const char tried[] = "putting the image into the store";
+	char path[64];
+	int r = FORMAT(path, "store/%s", w->id);
+	if (r < 0)
+		return error_sys(e, -r, tried, w->id);
+	cleanup_fd int image = openat(w->dir, "image", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (image < 0 || fsync(image) < 0 || renameat(w->dir, "image", w->images, path) < 0)
+		return error_sys(e, errno, tried, path);
+	cleanup_fd int store = openat(w->images, "store", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (store < 0 || fsync(store) < 0)
+		return error_sys(e, errno, tried, path);
+	return 0;
+}
+
+int store_commit(struct work *w, const char *name, struct error *e)
+{
+	char path[64];
+	if (flock(w->images, LOCK_EX) < 0)
+		return error_sys(e, errno, "putting the image into the store", "images");
+	int r = move_in(w, e);
+	if (r == 0) {
+		r = point_name(w, name, e);
+		/* Back into tmp, where work_end removes it. */
+		if (r < 0 && FORMAT(path, "store/%s", w->id) >= 0)
+			renameat(w->images, path, w->dir, "image");
+	}
+	flock(w->images, LOCK_UN);
+	return r;
+}
+
+int store_unname(int images, const char *name)
+{
+	const char *last;
+	char parent[IMAGE_NAME_SIZE + 8];
+	cleanup_fd int dir = open_ref_folder(images, name, 0, &last);
+	if (dir < 0)
+		return dir;
+	if (unlinkat(dir, last, 0) < 0)
+		return -errno;
+	fsync(dir);
+	/* Folders that have no name in them any more. */
+	if (FORMAT(parent, "ref/%s", name) < 0)
+		return 0;
+	for (char *slash; (slash = strrchr(parent, '/')) && slash - parent > 3;) {
+		*slash = 0;
+		if (unlinkat(images, parent, AT_REMOVEDIR) < 0)
+			break;
+	}
+	return 0;
+}
+
+/* ---- lists */
+
+static DIR *open_dir(int dir, const char *path)
+{
+	int fd = open_beneath(dir, path, O_RDONLY | O_DIRECTORY, 0);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (fd >= 0 && !d)
+		close(fd);
+	return d;
+}
+
+static void close_dir(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+#define cleanup_dir __attribute__((cleanup(close_dir)))
+
+static int compare_refs(const void *a, const void *b)
+{
+	return strcmp(((const struct ref *)a)->name, ((const struct ref *)b)->name);
+}
+
+static int collect_refs(int images, const char *prefix, int depth, struct ref **refs, size_t *count)
+{
+	char path[IMAGE_NAME_SIZE + 8];
+	if (FORMAT(path, "ref%s%s", *prefix ? "/" : "", prefix) < 0)
+		return 0;
+	cleanup_dir DIR *d = open_dir(images, path);
+	struct dirent *entry;
+	while (d && (entry = readdir(d))) {
+		char name[IMAGE_NAME_SIZE];
+		struct ref ref = {0};
+		if (entry->d_name[0] == '.' || FORMAT(name, "%s%s%s", prefix, *prefix ? "/" : "", entry->d_name) < 0)
+			continue;
+		if (image_name_check(name, NULL) < 0)
+			continue;
+		if (read_id_link(dirfd(d), entry->d_name, ref.id) == 0) {
+			struct ref *more = reallocarray(*refs, *count + 1, sizeof(**refs));
+			if (!more)
+				return -ENOMEM;
+			strcpy(ref.name, name);
+			*refs = more;
+			(*refs)[(*count)++] = ref;
+		} else if (depth < IMAGE_COMPONENTS) {
+			int r = collect_refs(images, name, depth + 1, refs, count);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int store_refs(int images, struct ref **ret, size_t *ret_count)
+{
+	cleanup_free struct ref *refs = NULL;
+	size_t count = 0;
+	int r = collect_refs(images, "", 1, &refs, &count);
+	if (r < 0)
+		return r;
+	if (count)
+		qsort(refs, count, sizeof(*refs), compare_refs);
+	*ret = TAKE_PTR(refs);
+	*ret_count = count;
+	return 0;
+}
+
+int store_ids(int images, char (**ret)[IMAGE_ID_SIZE], size_t *ret_count)
+{
+	cleanup_free void *list = NULL;
+	size_t count = 0;
+	cleanup_dir DIR *d = open_dir(images, "store");
+	struct dirent *entry;
+	while (d && (entry = readdir(d))) {
+		if (!image_id_valid(entry->d_name))
+			continue;
+		char(*more)[IMAGE_ID_SIZE] = reallocarray(list, count + 1, IMAGE_ID_SIZE);
+		if (!more)
+			return -ENOMEM;
+		list = more;
+		memcpy(more[count++], entry->d_name, IMAGE_ID_SIZE);
+	}
+	*ret = TAKE_PTR(list);
+	*ret_count = count;
+	return 0;
+}
+
+int store_users(struct ve_host *host, const char *id, char *buf, size_t size)
+{
+	cleanup_fd int data = open(host->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *d = data < 0 ? NULL : open_dir(data, "ve");
+	struct dirent *entry;
+	size_t used = 0;
+	int count = 0;
+	if (size)
+		buf[0] = 0;
+	while (d && (entry = readdir(d))) {
+		char link[NAME_MAX + 8], found[IMAGE_ID_SIZE];
+		if (entry->d_name[0] == '.' || FORMAT(link, "%s/image", entry->d_name) < 0 ||
+			read_id_link(dirfd(d), link, found) < 0 || strcmp(found, id))
+			continue;
+		int n = used < size ? snprintf(buf + used, size - used, "%s%s", count ? ", " : "", entry->d_name) : 0;
+		if (n > 0)
+			used += (size_t)n;
+		count++;
+	}
+	return count;
+}
+
+/* ---- the lock of one name */
+
+/* 0: taken. -EAGAIN: held elsewhere. -ESTALE: its last holder removed the file meanwhile; to be tried again. */
+static int name_lock_try(struct name_lock *l)
+{
+	struct stat mine, there;
+	cleanup_fd int fd = openat(l->images, l->file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 || fstat(fd, &mine) < 0)
+		return -errno;
+	int r = lock_try(fd);
+	if (r < 0)
+		return r;
+	if (fstatat(l->images, l->file, &there, AT_SYMLINK_NOFOLLOW) < 0 || there.st_ino != mine.st_ino)
+		return -ESTALE;
+	l->fd = TAKE_FD(fd);
+	return 0;
+}
+
+int name_lock(struct ve_host *host, int images, const char *name, struct name_lock *ret, struct error *e)
+{
+	static const char tried[] = "waiting for the image's lock";
+	struct name_lock l = {.images = images, .fd = -EBADF};
+	char flat[IMAGE_NAME_SIZE];
+	int said = 0;
+	image_flat_name(name, flat);
+	int r = FORMAT(l.file, "lock-%s", flat);
+	if (r < 0)
+		return error_sys(e, -r, tried, name);
+	while ((r = name_lock_try(&l)) < 0) {
+		if (r == -ESTALE)
+			continue;
+		if (r != -EAGAIN)
+			return error_sys(e, -r, tried, l.file);
+		if (!said++)
+			host_progress(host, "waiting: this image is being built already", -1);
+		/* Waiting for a lock can neither be polled nor cancelled; so it is tried again. */
+		struct pollfd cancel = {.fd = host->cancel_fd, .events = POLLIN};
+		poll(&cancel, 1, LOCK_POLL_MS);
+		if (host_cancelled(host, e))
+			return -EINTR;
+	}
+	*ret = l;
+	return 0;
+}
+
+void name_unlock(struct name_lock *l)
+{
+	if (l->fd < 0)
+		return;
+	unlinkat(l->images, l->file, 0);
+	close(l->fd);
+	l->fd = -EBADF;
+}
+
+/* ---- removal */
+
+/*
+ * Takes an image out of the store unless a VE refers to it. `create` makes its link first and looks for the image
+ * after; here it is moved away first and links are looked for after: one of the two sees the other.
+ */
+static void drop(struct ve_host *host, int images, const char *id)
+{
+	cleanup_work struct work w = WORK_NONE;
+	char path[64], users[64];
+	if (FORMAT(path, "store/%s", id) < 0 || work_begin(images, &w, NULL) < 0)
+		return;
+	if (renameat(images, path, w.dir, "image") == 0 && store_users(host, id, users, sizeof(users)) > 0)
+		renameat(w.dir, "image", images, path);
+}
+
+/* Locks of names whose holder was killed. */
+static void collect_locks(int images)
+{
+	cleanup_dir DIR *d = open_dir(images, ".");
+	struct dirent *entry;
+	while (d && (entry = readdir(d))) {
+		if (strncmp(entry->d_name, "lock-", 5))
+			continue;
+		struct name_lock l = {.images = images, .fd = -EBADF};
+		if (FORMAT(l.file, "%s", entry->d_name) >= 0 && name_lock_try(&l) == 0)
+			name_unlock(&l);
+	}
+}
+
+static void collect_leftovers(int images)
+{
+	cleanup_dir DIR *d = open_dir(images, "tmp");
+	struct dirent *entry;
+	while (d && (entry = readdir(d))) {
+		char path[NAME_MAX + 8], lock[NAME_MAX + 16];
+		if (entry->d_name[0] == '.' || FORMAT(path, "tmp/%s", entry->d_name) < 0 ||
+			FORMAT(lock, "%s/lock", path) < 0)
+			continue;
+		if (flock(images, LOCK_EX) < 0)
+			return;
+		cleanup_fd int fd = open_beneath(images, lock, O_RDWR, 0);
+		int dead = fd == -ENOENT || (fd >= 0 && lock_try(fd) == 0);
+		flock(images, LOCK_UN);
+		if (dead)
+			remove_tree_at(images, path);
+	}
+}
+
+/* What an interrupted replacement left without a name. Names are given under the same flock as the move in. */
+static void collect_unnamed(struct ve_host *host, int images)
+{
+	cleanup_free char(*ids)[IMAGE_ID_SIZE] = NULL;
+	cleanup_free struct ref *refs = NULL;
+	size_t n_ids = 0, n_refs = 0;
+	char users[64];
+	if (flock(images, LOCK_EX) < 0)
+		return;
+	int r = store_ids(images, &ids, &n_ids);
+	if (r == 0)
+		r = store_refs(images, &refs, &n_refs);
+	flock(images, LOCK_UN);
+	for (size_t i = 0; r == 0 && i < n_ids; i++) {
+		int named = 0;
+		for (size_t k = 0; k < n_refs; k++)
+			named |= !strcmp(refs[k].id, ids[i]);
+		if (!named && store_users(host, ids[i], users, sizeof(users)) == 0)
+			drop(host, images, ids[i]);
+	}
+}
+
+void store_collect(struct ve_host *host, int images)
+{
+	collect_locks(images);
+	collect_leftovers(images);
+	collect_unnamed(host, images);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From a tarball or a folder to an image in the store. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "lib/base/file.h"
+#include "lib/base/json.h"
+#include "lib/base/util.h"
+#include "lib/image/build.h"
+
+enum { EXIT_REFUSED = 3, SAID_MAX = 4096 };
+
+struct progress_lines {
+	struct ve_host *host;
+	const struct unpack_run *run;
+	int last;
+};
+
+static void on_line(void *arg, const char *line)
+{
+	struct progress_lines *p = arg;
+	char what[256], *rest;
+	long percent = strtol(line, &rest, 10);
+	if (rest == line || percent < 0 || percent > 100)
+		return;
+	int shown = p->run->from + (int)percent * (100 - p->run->from) / 100;
+	if (shown == p->last)
+		return;
+	p->last = shown;
+	snprintf(what, sizeof(what), "%s: unpacking", p->run->what);
+	host_progress(p->host, what, shown);
+}
+
+/* What the program said: on `said`, a memfd. */
+static void read_said(int said, char buf[SAID_MAX])
+{
+	ssize_t n = pread(said, buf, SAID_MAX - 1, 0);
+	buf[n > 0 ? n : 0] = 0;
+	buf[strcspn(buf, "\n")] = 0;
+}
+
+static int report(const struct unpack_run *run, const struct ve_host *host, int status, int err, struct error *e)
+{
+	char said[SAID_MAX], remedy[256] = "";
+	read_said(err, said);
+	if (WIFSIGNALED(status))
+		return error_set(
+			e, VE_E_FAILED, 0, run->what, NULL, "ve-unpack was killed by signal %d", WTERMSIG(status));
+	if (WEXITSTATUS(status) == EXIT_REFUSED)
+		return error_set(e, VE_E_ARCHIVE, 0, run->what, NULL, "%s: %s", run->archive, said);
+	/* Its words are all that comes back; the one case with a remedy of its own is told by them. */
+	int full = strstr(said, strerror(ENOSPC)) != NULL;
+	if (full)
+		snprintf(remedy, sizeof(remedy), "make room below %.180s/images", host->data);
+	return error_set(e, VE_E_FAILED, full ? ENOSPC : 0, run->what, remedy, "%s",
+		*said ? said : "ve-unpack failed without saying why");
+}
+
+/* Fills tmp/ID.PID/image/rootfs. `ret_summary` is ve-unpack's JSON line. */
+static int fill_rootfs(
+	struct ve_host *host, struct work *w, const struct unpack_run *run, struct json **ret_summary, struct error *e)
+{
+	char program[PATH_MAX], output[PATH_MAX], said[SAID_MAX];
+	if (mkdirat(w->dir, "image", 0700) < 0 || mkdirat(w->dir, "image/rootfs", 0755) < 0)
+		return error_sys(e, errno, run->what, w->path);
+	if (FORMAT(program, "%s/ve-unpack", host_libexec_dir) < 0 ||
+		FORMAT(output, "%s/images/%s/image/rootfs", host->data, w->path) < 0)
+		return error_sys(e, ENAMETOOLONG, run->what, host->data);
+	cleanup_fd int out = memfd_create("ve-unpack stdout", MFD_CLOEXEC);
+	cleanup_fd int err = memfd_create("ve-unpack stderr", MFD_CLOEXEC);
+	if (out < 0 || err < 0)
+		return error_sys(e, errno, run->what, "memfd_create");
+	struct progress_lines lines = {.host = host, .run = run, .last = -1};
+	const char *const argv[] = {program, "--output", output, "--progress-fd", "3", run->archive, NULL};
+	const struct host_child child = {
+		.argv = argv, .in = -1, .out = out, .err = err, .line_fd = 3, .on_line = on_line, .arg = &lines};
+	int status = run_child(host, &child, run->what, e);
+	if (status < 0)
+		return status;
+	if (status != 0)
+		return report(run, host, status, err, e);
+	read_said(out, said);
+	return json_parse(said, strlen(said), "ve-unpack", run->what, ret_summary, e);
+}
+
+static int write_description(struct work *w, const struct unpack_run *run, const struct json *summary, struct error *e)
+{
+	static const char *const left_out[] = {"devices", "sockets", "xattrs", "mounts"};
+	char os[80], arch[32];
+	cleanup_free char *text = NULL;
+	cleanup_fd int image = openat(w->dir, "image", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int rootfs = openat(w->dir, "image/rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (image < 0 || rootfs < 0)
+		return error_sys(e, errno, run->what, w->path);
+	int cleared = rootfs_clear_machine_id(rootfs, e);
+	if (cleared < 0)
+		return cleared;
+	const char *init = rootfs_find_init(rootfs, image_default_inits);
+	rootfs_os(rootfs, os, sizeof(os));
+	rootfs_arch(rootfs, init, arch, sizeof(arch));
+
+	struct json_writer *j = jw_new(1);
+	jw_object(j, NULL);
+	jw_integer(j, "format", 1);
+	jw_string(j, "id", w->id);
+	jw_string(j, "name", run->name);
+	jw_string(j, "arch", arch);
+	jw_integer(j, "created", time(NULL));
+	jw_string(j, "template", run->template);
+	jw_string(j, "os", os);
+	jw_integer(j, "size", json_integer(summary, "bytes", 0));
+	jw_integer(j, "entries", json_integer(summary, "entries", 0));
+	if (init)
+		jw_string(j, "init", init);
+	else
+		jw_null(j, "init");
+	jw_bool(j, "machine_id_cleared", cleared);
+	jw_object(j, "left_out");
+	for (size_t i = 0; i < ARRAY_SIZE(left_out); i++)
+		jw_integer(j, left_out[i], json_integer(summary, left_out[i], 0));
+	jw_end(j);
+	if (run->source) {
+		jw_object(j, "source");
+		jw_string(j, "path", run->source->path);
+		jw_bool(j, "folder", run->source->is_folder);
+		jw_integer(j, "size", run->source->size);
+		jw_integer(j, "mtime_ns", run->source->mtime_ns);
+		jw_integer(j, "inode", run->source->inode);
+		jw_end(j);
+	}
+	jw_end(j);
+	int r = jw_finish(j, &text);
+	if (r == 0)
+		r = write_file_atomic_at(image, "image.json", text, strlen(text), 0600);
+	return r < 0 ? error_sys(e, -r, run->what, "image.json") : 0;
+}
+
+int unpack_run(struct ve_host *host, struct work *w, const struct unpack_run *run, struct error *e)
+{
+	cleanup_json struct json *summary = NULL;
+	int r = fill_rootfs(host, w, run, &summary, e);
+	if (r == 0)
+		r = write_description(w, run, summary, e);
+	if (r == 0)
+		r = host_cancelled(host, NULL) ? error_set(e, VE_E_INTERRUPTED, EINTR, run->what, NULL,
+							 "interrupted; nothing of it was kept")
+					       : 0;
+	if (r == 0)
+		r = store_commit(w, run->name, e);
+	return r;
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "lib/base/util.h"
+#include "lib/plan/plan.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+/* ---- a plan under construction: the first failure is kept, later calls do nothing */
+
+struct builder {
+	const struct plan_input *in;
+	struct plan *plan;
+	struct error *e;
+	int failed;
+	char cgroup[512]; /* the VE's folder NAME, absolute */
+};
+
+static const enum plan_actor actor_of[OP_COUNT] = {
+#define X(op, actor, name, doc) [OP_##op] = ACTOR_##actor,
+	PLAN_OPS(X)
+#undef X
+};
+
+static struct plan_step *add(struct builder *b, enum plan_op op)
+{
+	static struct plan_step nowhere;
+	struct plan *p = b->plan;
+	if (!b->failed && p->nsteps == p->room) {
+		struct plan_step *s = realloc(p->step, (p->room + 64) * sizeof *s);
+		if (s) {
+			p->step = s;
+			p->room += 64;
+		} else
+			b->failed = error_sys(b->e, ENOMEM, "plan the start", "memory");
+	}
+	if (b->failed)
+		return &nowhere;
+	struct plan_step *s = &p->step[p->nsteps++];
+	*s = (struct plan_step){ .op = op, .actor = actor_of[op] };
+	return s;
+}
+
+static void set_bytes(struct builder *b, struct plan_step *s, int i, const char *text, size_t len)
+{
+	if (b->failed)
+		return;
+	s->s[i] = malloc(len + 1);
+	if (!s->s[i]) {
+		b->failed = error_sys(b->e, ENOMEM, "plan the start", "memory");
+		return;
+	}
+	memcpy(s->s[i], text, len);
+	s->s[i][len] = 0;
+	s->len[i] = len;
+}
+
+static void set_text(struct builder *b, struct plan_step *s, int i, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void set_text(struct builder *b, struct plan_step *s, int i, const char *format, ...)
+{
+	char buf[PATH_MAX];
+	va_list ap;
+	va_start(ap, format);
+	int n = vsnprintf(buf, sizeof buf, format, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof buf) {
+		if (!b->failed)
+			b->failed = error_sys(b->e, ENAMETOOLONG, "plan the start", buf);
+		return;
+	}
+	set_bytes(b, s, i, buf, n);
+}
+
+/* Strings one after the other, each with its NUL but the last. */
+static void set_list(struct builder *b, struct plan_step *s, int i, const char *const *list)
+{
+	char buf[32768];
+	size_t n = 0;
+	for (; list && *list; list++) {
+		size_t len = strlen(*list) + 1;
+		if (n + len > sizeof buf) {
+			if (!b->failed)
+				b->failed = error_sys(b->e, E2BIG, "plan the start", *list);
+			return;
+		}
+		memcpy(buf + n, *list, len);
+		n += len;
+	}
+	if (n)
+		set_bytes(b, s, i, buf, n - 1);
+}
+
+static void note(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void note(struct builder *b, const char *format, ...)
+{
+	char **list = b->failed ? NULL : realloc(b->plan->note, (b->plan->nnotes + 1) * sizeof *list), *text = NULL;
+	va_list ap;
+	if (!list)
+		return;
+	b->plan->note = list;
+	va_start(ap, format);
+	if (vasprintf(&text, format, ap) >= 0)
+		list[b->plan->nnotes++] = text;
+	va_end(ap);
+}
+
+/* ---- parts */
+
+static int refuse(struct builder *b, const char *remedy, const char *what)
+{
+	return error_set(b->e, VE_E_HOST, EOPNOTSUPP, "plan the start", remedy, "this host has no %s", what);
+}
+
+static int check_host(struct builder *b)
+{
+	const struct host_facts *f = b->in->facts;
+	const struct {
+		int there;
+		const char *what, *remedy;
+	} need[] = {
+		{ f->cgroup_mount[0], "cgroup2 mount", "mount one: mount -t cgroup2 none /sys/fs/cgroup/unified" },
+		{ f->user_namespace, "user namespaces", "boot a kernel with CONFIG_USER_NS" },
+		{ f->time_namespace, "time namespaces", "boot a kernel with CONFIG_TIME_NS (5.6 or later)" },
+		{ f->overlay, "overlay file system", "load it: modprobe overlay" },
+		{ f->seccomp, "seccomp filters", "boot a kernel with CONFIG_SECCOMP_FILTER" },
+		{ f->clone_into_cgroup, "clone3", "boot a kernel of 6.1 or later" },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(need); i++)
+		if (!need[i].there)
+			return refuse(b, need[i].remedy, need[i].what);
+	return 0;
+}
+
+static void cgroup_make(struct builder *b, const char *below)
+{
+	set_text(b, add(b, OP_CGROUP_MAKE), 0, "%s%s", b->cgroup, below);
+}
+
+static void cgroup_set(struct builder *b, const char *path, const char *file, const char *value, int optional)
+{
+	struct plan_step *s = add(b, OP_CGROUP_SET);
+	set_text(b, s, 0, "%s/%s", path, file);
+	set_text(b, s, 1, "%s", value);
+	s->optional = optional;
+}
+
+static void cgroup_own(struct builder *b, const char *below, uint32_t uid, int optional)
+{
+	struct plan_step *s = add(b, OP_CGROUP_OWN);
+	set_text(b, s, 0, "%s%s", b->cgroup, below);
+	s->n[0] = uid;
+	s->optional = optional;
+}
+
+/* What the guest's own init manages with: limits lie one level above its root. */
+static void cgroup_controllers(struct builder *b)
+{
+	const char *want[] = { "cpu", "memory", "pids", "io" };
+	const struct host_facts *f = b->in->facts;
+	char value[64] = "", above[512];
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		if (facts_has_word(f->controllers, want[i])) {
+			strcat(value, *value ? " +" : "+");
+			strcat(value, want[i]);
+		} else
+			note(b, "this host's cgroup2 tree offers no %s controller: its use is not accounted or limited", want[i]);
+	if (!*value)
+		return;
+	snprintf(above, sizeof above, "%s", b->cgroup);
+	*strrchr(above, '/') = 0;
+	cgroup_set(b, f->cgroup_mount, "cgroup.subtree_control", value, 1);
+	cgroup_set(b, above, "cgroup.subtree_control", value, 1);
+	cgroup_set(b, b->cgroup, "cgroup.subtree_control", value, 1);
+	char ve[600];
+	snprintf(ve, sizeof ve, "%s/ve", b->cgroup);
+	cgroup_set(b, ve, "cgroup.subtree_control", value, 1);
+}
+
+static void cgroups(struct builder *b)
+{
+	const struct plan_input *in = b->in;
+	cgroup_make(b, "");
+	cgroup_make(b, "/supervisor");
+	cgroup_make(b, "/ve");
+	cgroup_controllers(b);
+	char ve[600];
+	snprintf(ve, sizeof ve, "%s/ve", b->cgroup);
+	/* Ids of memory cgroups are global to the host, 65,535 of them. */
+	cgroup_set(b, ve, "cgroup.max.descendants", "1000", 0);
+	cgroup_set(b, ve, "cgroup.max.depth", "10", 0);
+	cgroup_make(b, "/ve/root1");
+	/* CLONE_INTO_CGROUP by the keeper wants the common ancestor's cgroup.procs; a reboot's fresh root wants the folder. */
+	cgroup_own(b, "/cgroup.procs", in->ids.owner, 0);
+	cgroup_own(b, "/ve", in->ids.base, 0);
+	const char *delegated[] = { "", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control" };
+	for (size_t i = 0; i < ARRAY_SIZE(delegated); i++) {
+		char path[64];
+		snprintf(path, sizeof path, "/ve/root1%s", delegated[i]);
+		cgroup_own(b, path, in->ids.base, 0);
+	}
+	if (facts_has_word(in->facts->controllers, "memory")) {
+		cgroup_own(b, "/ve/root1/memory.oom.group", in->ids.base, 1);
+		cgroup_own(b, "/ve/root1/memory.reclaim", in->ids.base, 1); /* since 5.19 */
+	}
+}
+
+/*
+ * What PID 1 of a machine has (kernel defaults, and systemd's for the number of files). -1: unlimited. `whole` are those
+ * that, at the moment when the user namespace is made, cap all of the VE: they are raised to what the host allows.
+ */
+static const struct {
+	int resource;
+	const char *name;
+	int64_t soft, hard;
+	int whole;
+} machine_limits[] = {
+	{ RLIMIT_CPU, "cpu", -1, -1, 0 },
+	{ RLIMIT_FSIZE, "fsize", -1, -1, 0 },
+	{ RLIMIT_DATA, "data", -1, -1, 0 },
+	{ RLIMIT_STACK, "stack", 8 << 20, -1, 0 },
+	{ RLIMIT_CORE, "core", 0, -1, 0 },
+	{ RLIMIT_RSS, "rss", -1, -1, 0 },
+	{ RLIMIT_NPROC, "nproc", -1, -1, 1 },
+	{ RLIMIT_NOFILE, "nofile", 1024, 524288, 0 },
+	{ RLIMIT_MEMLOCK, "memlock", 8 << 20, 8 << 20, 1 },
+	{ RLIMIT_AS, "as", -1, -1, 0 },
+	{ RLIMIT_LOCKS, "locks", -1, -1, 0 },
+	{ RLIMIT_SIGPENDING, "sigpending", -1, -1, 1 },
+	{ RLIMIT_MSGQUEUE, "msgqueue", 819200, 819200, 1 },
+	{ RLIMIT_NICE, "nice", 0, 0, 0 },
+	{ RLIMIT_RTPRIO, "rtprio", 0, 0, 0 },
+	{ RLIMIT_RTTIME, "rttime", -1, -1, 0 },
+};
+
+static int64_t lower_limit(int64_t a, int64_t b)
+{
+	return a == -1 ? b : b == -1 || a < b ? a : b;
+}
+
+static void host_rlimits(struct builder *b)
+{
+	const struct host_facts *f = b->in->facts;
+	for (size_t i = 0; i < ARRAY_SIZE(machine_limits); i++) {
+		int64_t have = f->hard[machine_limits[i].resource], want = machine_limits[i].whole ? -1 : machine_limits[i].hard;
+		if (!machine_limits[i].whole && lower_limit(want, have) == want)
+			continue; /* the host's own is no lower */
+		if (!f->cap_sys_resource && lower_limit(want, have) != want && !(machine_limits[i].whole && have == want))
+			note(b, "rlimit %s stays at the caller's %lld: raising it takes CAP_SYS_RESOURCE, which is missing",
+				machine_limits[i].name, (long long)have);
+		struct plan_step *s = add(b, OP_HOST_RLIMIT);
+		set_text(b, s, 0, "%s", machine_limits[i].name);
+		s->n[0] = machine_limits[i].resource;
+		s->n[1] = f->cap_sys_resource ? want : have;
+	}
+}
+
+static void rlimits(struct builder *b)
+{
+	const struct host_facts *f = b->in->facts;
+	for (size_t i = 0; i < ARRAY_SIZE(machine_limits); i++) {
+		int64_t have = f->cap_sys_resource ? machine_limits[i].hard : f->hard[machine_limits[i].resource];
+		struct plan_step *s = add(b, OP_RLIMIT);
+		set_text(b, s, 0, "%s", machine_limits[i].name);
+		s->n[0] = machine_limits[i].resource;
+		s->n[2] = lower_limit(machine_limits[i].hard, have);
+		s->n[1] = lower_limit(machine_limits[i].soft, s->n[2]);
+	}
+}
+
+static void host_part(struct builder *b)
+{
+	const struct plan_input *in = b->in;
+	struct plan_step *s = add(b, OP_RESERVE_IDS);
+	char lock[64];
+	ids_lock_path(&in->ids, lock, sizeof lock);
+	set_text(b, s, 0, "%s", lock);
+	s->n[0] = in->ids.base;
+	s->n[1] = in->ids.owner;
+	set_text(b, add(b, OP_RUNTIME_DIR), 0, "%s", in->run_dir);
+	cgroups(b);
+	s = add(b, OP_DISK_LAYER);
+	set_text(b, s, 0, "%s", in->data_dir);
+	s = add(b, OP_CONSOLE_LOG);
+	set_text(b, s, 0, "%s/console", in->data_dir);
+	s->n[0] = 512 << 10;
+	set_text(b, add(b, OP_CONTROL_SOCKET), 0, "%s/control", in->run_dir);
+	set_text(b, add(b, OP_SECCOMP_COMPILE), 0, "default");
+	s = add(b, OP_SPAWN_SUPERVISOR);
+	set_text(b, s, 0, "%s", in->supervisor);
+	set_text(b, s, 1, "%s/supervisor", b->cgroup);
+}
+
+static void keeper_part(struct builder *b)
+{
+	const struct plan_input *in = b->in;
+	struct plan_step *s = add(b, OP_OPEN_LAYER);
+	set_text(b, s, 0, "%s/disk", in->data_dir);
+	s = add(b, OP_OPEN_LAYER);
+	set_text(b, s, 0, "%s", in->image_root);
+	s->n[0] = 1;
+	host_rlimits(b);
+	add(b, OP_BECOME_OWNER)->n[0] = in->ids.owner;
+	add(b, OP_PRIVATE_MOUNTS);
+	s = add(b, OP_RUN_HOST);
+	set_text(b, s, 0, "lxc-vectl"); /* OpenRC knows only names that contain lxc, docker, systemd-nspawn or rkt */
+	set_text(b, s, 1, "%s", spec_string(in->spec, "uuid"));
+	s = add(b, OP_USER_NAMESPACE);
+	s->n[0] = in->ids.base;
+	s->n[1] = IDS_COUNT;
+	s = add(b, OP_ATTACH_LAYER);
+	set_text(b, s, 0, "/u");
+	s = add(b, OP_ATTACH_LAYER);
+	set_text(b, s, 0, "/l0");
+	s->n[0] = 1;
+	s->n[1] = 1;
+	add(b, OP_ENTER);
+	add(b, OP_SPAWN_SERVER);
+	add(b, OP_DROP_CAPABILITIES);
+}
+
+static void entrant_part(struct builder *b)
+{
+	add(b, OP_JOIN_USER_NAMESPACE);
+	add(b, OP_TIME_NAMESPACE);
+	add(b, OP_CLONE_INIT)->n[0] = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+}
+
+/* In order: proc and sysfs while the minimal root's whole ones are still in sight, the rest for what comes after it. */
+static const struct {
+	const char *type, *target, *options;
+	unsigned attr;
+} mounts[] = {
+	{ "proc", "proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
+	{ "tmpfs", "run", "mode=755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
+	{ "tmpfs", "dev/shm", "mode=1777", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
+	{ "mqueue", "dev/mqueue", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
+	{ "sysfs", "sys", "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
+	{ "cgroup2", "sys/fs/cgroup", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
+	/* Whole ones at a place of their own: without them the masks would keep nested user namespaces from mounting proc. */
+	{ "proc", "dev/.vectl/proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
+	{ "sysfs", "dev/.vectl/sys", "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
+};
+
+static void init_mounts(struct builder *b)
+{
+	struct plan_step *s = add(b, OP_OVERLAY);
+	set_text(b, s, 0, "/l0");
+	set_text(b, s, 1, "/u/upper");
+	set_text(b, s, 2, "/u/work");
+	s = add(b, OP_DEV);
+	set_text(b, s, 0, "newinstance,ptmxmode=0666,mode=620,gid=5,max=");
+	s->n[0] = 512; /* pseudo-terminals are the host's 4096 for all VEs together */
+	add(b, OP_CONSOLE);
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+		if (!strcmp(mounts[i].type, "mqueue") && !b->in->facts->mqueue)
+			continue;
+		s = add(b, OP_MOUNT);
+		set_text(b, s, 0, "%s", mounts[i].type);
+		set_text(b, s, 1, "%s", mounts[i].target);
+		set_text(b, s, 2, "%s", mounts[i].options);
+		s->n[0] = mounts[i].attr;
+	}
+	add(b, OP_BIND_RUN_HOST);
+	add(b, OP_BOOT_ID);
+	const char *masked[] = { "kallsyms", "kcore", "keys", "sysrq-trigger", "timer_list", NULL };
+	set_list(b, add(b, OP_MASK), 0, masked);
+	add(b, OP_PIVOT_ROOT);
+}
+
+struct env_list {
+	char text[256][256];
+	const char *item[256];
+	size_t n;
+	int full;
+};
+
+static int add_env(const char *path, const char *text, void *arg)
+{
+	struct env_list *l = arg;
+	if (strncmp(path, "env.", 4))
+		return 0;
+	int n = l->n < ARRAY_SIZE(l->text) - 1 ? snprintf(l->text[l->n], sizeof l->text[0], "%s=%s", path + 4, text) : -1;
+	if (n < 0 || (size_t)n >= sizeof l->text[0])
+		return l->full = 1;
+	l->item[l->n] = l->text[l->n];
+	l->n++;
+	return 0;
+}
+
+static void exec_init(struct builder *b)
+{
+	static const char *const found[] = { "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", NULL };
+	struct plan_step *s = add(b, OP_EXEC);
+	const char *const *argv = spec_list(b->in->spec, "init");
+	if (argv && *argv) {
+		const char *const program[] = { argv[0], NULL };
+		set_list(b, s, 0, program);
+		set_list(b, s, 1, argv);
+	} else
+		set_list(b, s, 0, found);
+	struct env_list *l = calloc(1, sizeof *l);
+	if (!l) {
+		b->failed = b->failed ?: error_sys(b->e, ENOMEM, "plan the start", "memory");
+		return;
+	}
+	char uuid[64];
+	snprintf(uuid, sizeof uuid, "uuid=%s", spec_string(b->in->spec, "uuid"));
+	add_env("env.container", "lxc-vectl", l);
+	add_env("env.container_uuid", uuid + 5, l);
+	add_env("env.NOTIFY_SOCKET", "/run/host/notify", l);
+	add_env("env.PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", l);
+	add_env("env.TERM", "linux", l);
+	spec_each(b->in->spec, add_env, l);
+	if (l->full && !b->failed)
+		b->failed = error_set(b->e, VE_E_SPEC, E2BIG, "plan the start", "shorten it, or take some away",
+			"env: at most 250 variables of 255 bytes");
+	set_list(b, s, 2, l->item);
+	free(l);
+}
+
+static void init_part(struct builder *b)
+{
+	const struct plan_input *in = b->in;
+	add(b, OP_BECOME_ROOT);
+	init_mounts(b);
+	struct plan_step *s = add(b, OP_HOSTNAME);
+	int own = spec_is_set(in->spec, "hostname");
+	set_text(b, s, 0, "%s", own ? spec_string(in->spec, "hostname") : in->name);
+	s->n[0] = own;
+	add(b, OP_LOOPBACK);
+	add(b, OP_KEYRING);
+	rlimits(b);
+	add(b, OP_BOUNDING_SET)->n[0] = (int64_t)in->caps;
+	add(b, OP_AWAIT_KEEPER);
+	set_text(b, add(b, OP_SECCOMP), 0, "default");
+	exec_init(b);
+}
+
+int plan_build(const struct plan_input *in, struct plan **ret, struct error *e)
+{
+	cleanup_plan struct plan *p = calloc(1, sizeof *p);
+	if (!p)
+		return error_sys(e, ENOMEM, "plan the start", "memory");
+	struct builder b = { .in = in, .plan = p, .e = e };
+	snprintf(p->name, sizeof p->name, "%s", in->name);
+	p->ids = in->ids;
+	int r = check_host(&b);
+	if (r)
+		return r;
+	if (FORMAT(b.cgroup, "%s/vectl%s%s/%s", in->facts->cgroup_mount, *in->root_id ? "-" : "", in->root_id, in->name) < 0)
+		return error_sys(e, ENAMETOOLONG, "plan the start", in->facts->cgroup_mount);
+	host_part(&b);
+	keeper_part(&b);
+	entrant_part(&b);
+	init_part(&b);
+	if (b.failed)
+		return b.failed;
+	*ret = TAKE_PTR(p);
+	return 0;
+}
+
+void plan_free(struct plan *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->nsteps; i++)
+		for (int k = 0; k < 3; k++)
+			free(p->step[i].s[k]);
+	for (size_t i = 0; i < p->nnotes; i++)
+		free(p->note[i]);
+	free(p->note);
+	free(p->step);
+	free(p);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The plan: everything that a start will do, as a flat list of typed steps, computed before anything is done. Building
+ * it is a pure function of the spec and of facts; whoever executes it decides nothing any more.
+ */
+#ifndef VE_PLAN_H
+#define VE_PLAN_H
+
+#include "lib/base/json.h"
+#include "lib/host/facts.h"
+#include "lib/host/ids.h"
+#include "lib/plan/wire.h"
+#include "lib/spec/spec.h"
+
+struct plan_input {
+	const struct spec *spec;
+	const struct host_facts *facts;
+	const char *name;
+	const char *root_id;    /* "" for the default root */
+	const char *run_dir;    /* /run/vectl/NAME */
+	const char *data_dir;   /* /var/lib/vectl/ve/NAME */
+	const char *image_root; /* the image's root file system */
+	const char *supervisor; /* path of the program */
+	struct id_range ids;
+	uint64_t caps;          /* bit n: processes of the VE may have capability n */
+};
+
+struct plan_step {
+	enum plan_op op;
+	enum plan_actor actor;
+	int optional;
+	char *s[3];
+	size_t len[3];
+	int64_t n[3];
+};
+
+struct plan {
+	char name[64];
+	struct id_range ids;
+	struct plan_step *step;
+	size_t nsteps, room;
+	char **note; /* what was left out, and why; each a sentence for the user */
+	size_t nnotes;
+};
+
+int plan_build(const struct plan_input *in, struct plan **ret, struct error *e);
+void plan_free(struct plan *p);
+static inline void plan_free_p(struct plan **p)
+{
+	plan_free(*p);
+}
+#define cleanup_plan __attribute__((cleanup(plan_free_p)))
+
+const char *plan_actor_name(int actor);
+const char *plan_op_name(int op);
+/* The step in words, numbers and strings filled in; cut where it does not fit. */
+void plan_step_text(const struct plan_step *s, char *buf, size_t size);
+int plan_text(const struct plan *p, char **ret, struct error *e);
+int plan_json(const struct plan *p, char **ret, struct error *e);
+
+/* The plan as wire.h has it, in one sealed memfd, with the blobs (data NULL: none). Returns the fd. */
+struct plan_blob {
+	const void *data;
+	size_t size;
+};
+int plan_encode(const struct plan *p, const struct plan_blob blobs[BLOB_COUNT], uint32_t fault_step, struct error *e);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* ve.json of a VE: reading, changing, and what follows a change. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+#include "lib/run/run.h"
+
+int spec_load(struct ve *ve, struct spec **ret, struct error *e)
+{
+	char path[PATH_MAX];
+	cleanup_free char *text = NULL;
+	size_t size;
+	FORMAT(path, "%s/ve/%s/ve.json", ve->host->data, ve->name);
+	int r = read_file_at(AT_FDCWD, path, JSON_MAX_BYTES, &text, &size);
+	return r < 0 ? error_sys(e, -r, "read ve.json", path) : spec_parse(text, size, path, ret, e);
+}
+
+int spec_save(struct ve *ve, const struct spec *s, struct error *e)
+{
+	char path[PATH_MAX];
+	cleanup_free char *text = NULL;
+	int r = spec_write(s, &text, e);
+	if (r)
+		return r;
+	FORMAT(path, "%s/ve/%s/ve.json", ve->host->data, ve->name);
+	r = write_file_atomic_at(AT_FDCWD, path, text, strlen(text), 0600);
+	return r < 0 ? error_sys(e, -r, "write ve.json", path) : 0;
+}
+
+int ve_get(struct ve *ve, const char *key, char **ret_text)
+{
+	struct error *e = host_begin(ve->host);
+	cleanup_spec struct spec *s = NULL;
+	int r = spec_load(ve, &s, e);
+	if (r)
+		return error_of(ve, e, r);
+	if (!spec_find_key(key)) {
+		const char *near = spec_nearest_key(key);
+		char remedy[200] = "`man ve.json` lists the keys";
+		if (near)
+			FORMAT(remedy, "the nearest is '%s'", near);
+		return error_of(ve, e, error_set(e, VE_E_SPEC, EINVAL, "get", remedy, "'%s' is no key", key));
+	}
+	char *text = spec_text(s, key);
+	if (!text)
+		return error_of(ve, e, error_set(e, VE_E_SPEC, ENODATA, "get", NULL, "%s: not set, and it has no default", key));
+	*ret_text = text;
+	return 0;
+}
+
+int ve_get_json(struct ve *ve, char **ret_json)
+{
+	struct error *e = host_begin(ve->host);
+	cleanup_spec struct spec *s = NULL;
+	int r = spec_load(ve, &s, e);
+	return error_of(ve, e, r ? r : spec_write(s, ret_json, e));
+}
+
+/* A change of userns.base moves the VE to other host ids; nothing on disk knows them. */
+static int save_changed(struct ve *ve, struct spec *s, struct error *e)
+{
+	struct id_range now, next;
+	struct runtime rt;
+	char path[PATH_MAX], text[16];
+	int r = spec_check(s, e);
+	if (r || (r = ids_of(ve, &now, e)))
+		return r;
+	uint32_t want = (uint32_t)spec_integer(s, "userns.base", 0);
+	if (want == now.base)
+		return spec_save(ve, s, e);
+	if ((r = runtime_read(ve->host, ve->name, &rt, e)))
+		return r;
+	if (rt.alive)
+		return error_set(e, VE_E_STATE, EBUSY, "set userns.base", "stop the VE first", "host ids cannot change while it runs");
+	cleanup_fd int lock = ids_lock(ve->host, e);
+	if (lock < 0)
+		return lock;
+	if ((r = ids_pick(ve->host, want, ve->name, &next, e)))
+		return r;
+	FORMAT(text, "%u", next.base);
+	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
+	cleanup_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_sys(e, errno, "set userns.base", path);
+	if ((r = spec_put(s, "userns.base", text, e)) || (r = ids_link(dir, &next, e)))
+		return r;
+	return spec_save(ve, s, e);
+}
+
+static int change(struct ve *ve, const char *const *items, int (*fn)(struct spec *s, const char *item, struct error *e))
+{
+	struct error *e = host_begin(ve->host);
+	cleanup_spec struct spec *s = NULL;
+	cleanup_fd int lock = change_lock(ve, e);
+	int r = lock < 0 ? lock : spec_load(ve, &s, e);
+	for (; r >= 0 && *items; items++)
+		r = fn(s, *items, e);
+	return error_of(ve, e, r < 0 ? r : save_changed(ve, s, e));
+}
+
+int ve_set(struct ve *ve, const char *const *assignments)
+{
+	return change(ve, assignments, spec_assign);
+}
+
+int ve_unset(struct ve *ve, const char *const *keys)
+{
+	return change(ve, keys, spec_unset);
+}
+
+/* Identity stays: what a text says of it must be what the VE has. */
+int ve_set_json(struct ve *ve, const char *text, const char *file_name)
+{
+	struct error *e = host_begin(ve->host);
+	cleanup_spec struct spec *s = NULL, *old = NULL;
+	cleanup_fd int lock = change_lock(ve, e);
+	int r = lock < 0 ? lock : spec_load(ve, &old, e);
+	if (r >= 0)
+		r = spec_parse(text, strlen(text), file_name, &s, e);
+	const char *identity[] = { "name", "uuid", "image" };
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(identity); i++) {
+		const char *was = spec_string(old, identity[i]), *is = spec_string(s, identity[i]);
+		if (is && was && strcmp(was, is))
+			r = error_set(e, VE_E_SPEC, EINVAL, "set ve.json", "leave it as it is", "%s: '%s' cannot become '%s'", identity[i], was, is);
+		else if (was)
+			r = spec_put(s, identity[i], was, e);
+	}
+	return error_of(ve, e, r < 0 ? r : save_changed(ve, s, e));
+}
+
+int ve_plan_json(struct ve *ve, char **ret_json)
+{
+	struct error *e = host_begin(ve->host);
+	cleanup_spec struct spec *s = NULL;
+	cleanup_plan struct plan *p = NULL;
+	int r = spec_load(ve, &s, e);
+	if (!r)
+		r = plan_of(ve, s, &p, e);
+	return error_of(ve, e, r ? r : plan_json(p, ret_json, e));
+}
+
+int ve_plan_text(struct ve *ve, char **ret_text)
+{
+	struct error *e = host_begin(ve->host);
+	cleanup_spec struct spec *s = NULL;
+	cleanup_plan struct plan *p = NULL;
+	int r = spec_load(ve, &s, e);
+	if (!r)
+		r = plan_of(ve, s, &p, e);
+	return error_of(ve, e, r ? r : plan_text(p, ret_text, e));
+}

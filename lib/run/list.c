@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What there is and how it is: a small read or two for each VE and no conversation, so one stuck VE hangs nothing. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+#include "lib/cgroup/cgroup.h"
+#include "lib/net/links.h"
+#include "lib/run/proc.h"
+#include "lib/run/run.h"
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int ve_list_names(struct ve_host *host, char ***ret_names)
+{
+	struct error *e = host_begin(host);
+	char path[PATH_MAX];
+	FORMAT(path, "%s/ve", host->data);
+	DIR *d = opendir(path);
+	if (!d && errno != ENOENT)
+		return error_sys(e, errno, "list the VEs", path);
+	char **names = calloc(1, sizeof *names);
+	size_t n = 0;
+	struct dirent *de;
+	while (names && d && (de = readdir(d))) {
+		struct stat st;
+		if (de->d_name[0] == '.' || (de->d_type == DT_UNKNOWN && (fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode))) ||
+			(de->d_type != DT_DIR && de->d_type != DT_UNKNOWN))
+			continue;
+		char **more = realloc(names, (n + 2) * sizeof *names);
+		if (!more || !(more[n] = strdup(de->d_name))) {
+			ve_free_names(more ? more : names);
+			names = NULL;
+			break;
+		}
+		names = more;
+		names[++n] = NULL;
+	}
+	if (d)
+		closedir(d);
+	if (!names)
+		return error_sys(e, ENOMEM, "list the VEs", "memory");
+	qsort(names, n, sizeof *names, by_name);
+	*ret_names = names;
+	return 0;
+}
+
+void ve_free_names(char **names)
+{
+	for (char **n = names; n && *n; n++)
+		free(*n);
+	free(names);
+}
+
+struct labels {
+	struct json_writer *w;
+};
+
+static int write_label(const char *path, const char *text, void *arg)
+{
+	struct labels *l = arg;
+	if (!strncmp(path, "labels.", 7))
+		jw_string(l->w, path + 7, text);
+	return 0;
+}
+
+static void write_memory(struct json_writer *w, const struct runtime *rt)
+{
+	char path[600];
+	FORMAT(path, "%s/ve", rt->cgroup);
+	int64_t memory = rt->alive ? cgroup_number(path, "memory.current") : -1;
+	if (memory < 0)
+		jw_null(w, "memory"); /* stopped, or this host's cgroup2 tree has no memory controller */
+	else
+		jw_integer(w, "memory", memory);
+}
+
+/* What list and info have in common. A spec that cannot be read does not hide the VE: its error stands there instead. */
+static void write_ve(struct json_writer *w, struct ve *ve, const struct runtime *rt, const struct spec *s, const struct error *bad)
+{
+	jw_string(w, "name", ve->name);
+	jw_string(w, "state", ve_state_name(rt->state));
+	jw_bool(w, "ready", rt->ready);
+	jw_bool(w, "stale", rt->present && !rt->alive);
+	if (s)
+		jw_string(w, "image", spec_string(s, "image"));
+	else
+		jw_string(w, "error", bad->wrong);
+	if (rt->alive && rt->init) {
+		struct timespec now;
+		clock_gettime(CLOCK_BOOTTIME, &now);
+		jw_integer(w, "pid", rt->init);
+		jw_integer(w, "boot", rt->boot);
+		jw_double(w, "uptime", (now.tv_sec * 1e9 + now.tv_nsec - (double)rt->started_ns) / 1e9);
+	} else {
+		jw_null(w, "pid");
+		jw_null(w, "boot");
+		jw_null(w, "uptime");
+	}
+	write_memory(w, rt);
+	jw_array(w, "addresses");
+	jw_end(w);
+	struct labels l = { w };
+	jw_object(w, "labels");
+	if (s)
+		spec_each(s, write_label, &l);
+	jw_end(w);
+}
+
+int ve_list_json(struct ve_host *host, char **ret_json)
+{
+	char **names;
+	int r = ve_list_names(host, &names);
+	if (r)
+		return r;
+	struct error *e = &host->error;
+	struct json_writer *w = jw_new(0);
+	if (!w) {
+		ve_free_names(names);
+		return error_sys(e, ENOMEM, "list the VEs", "memory");
+	}
+	jw_object(w, NULL);
+	jw_integer(w, "format", 1);
+	jw_array(w, "ves");
+	for (char **n = names; *n; n++) {
+		struct ve ve = { .host = host };
+		struct error bad = { 0 };
+		struct runtime rt = { 0 };
+		cleanup_spec struct spec *s = NULL;
+		snprintf(ve.name, sizeof ve.name, "%s", *n);
+		if (spec_load(&ve, &s, &bad) == -ENOENT)
+			continue; /* destroyed meanwhile */
+		runtime_read(host, *n, &rt, &bad);
+		jw_object(w, NULL);
+		write_ve(w, &ve, &rt, s, &bad);
+		jw_end(w);
+	}
+	jw_end(w);
+	jw_end(w);
+	ve_free_names(names);
+	r = jw_finish(w, ret_json);
+	return r ? error_sys(e, -r, "list the VEs", "memory") : 0;
+}
+
+/* ---- info */
+
+static void write_spec(struct json_writer *w, const struct spec *s)
+{
+	cleanup_free char *text = NULL;
+	cleanup_json struct json *j = NULL;
+	struct error ignored = { 0 };
+	if (!spec_write(s, &text, &ignored) && !json_parse(text, strlen(text), "ve.json", "info", &j, &ignored))
+		jw_copy(w, "spec", j);
+}
+
+static void write_identity(struct json_writer *w, const struct spec *s, struct ve *ve)
+{
+	jw_string(w, "uuid", spec_string(s, "uuid"));
+	const char *host = spec_string(s, "hostname");
+	jw_string(w, "hostname", host ? host : ve->name);
+	jw_array(w, "init");
+	for (const char *const *i = spec_list(s, "init"); i && *i; i++)
+		jw_string(w, NULL, *i);
+	jw_end(w);
+}
+
+static void write_processes(struct json_writer *w, const struct runtime *rt)
+{
+	jw_string(w, "cgroup", rt->alive ? rt->cgroup : "");
+	jw_null(w, "unit");
+	jw_integer(w, "keeper", rt->alive ? rt->keeper : 0);
+	jw_integer(w, "supervisor", rt->alive ? rt->server : 0);
+	jw_integer(w, "started", rt->alive ? rt->started : 0);
+	jw_string(w, "status", rt->status);
+}
+
+int ve_info_json(struct ve *ve, char **ret_json)
+{
+	struct error *e = host_begin(ve->host);
+	cleanup_spec struct spec *s = NULL;
+	cleanup_plan struct plan *p = NULL;
+	struct runtime rt;
+	struct id_range ids;
+	int r = spec_load(ve, &s, e);
+	if (r || (r = runtime_read(ve->host, ve->name, &rt, e)) || (r = ids_of(ve, &ids, e)))
+		return error_of(ve, e, r);
+	struct error no_plan = { 0 };
+	plan_of(ve, s, &p, &no_plan);
+	struct json_writer *w = jw_new(1);
+	if (!w)
+		return error_of(ve, e, error_sys(e, ENOMEM, "info", "memory"));
+	jw_object(w, NULL);
+	jw_integer(w, "format", 1);
+	jw_object(w, "ve");
+	write_ve(w, ve, &rt, s, e);
+	write_identity(w, s, ve);
+	write_processes(w, &rt);
+	jw_object(w, "userns");
+	jw_integer(w, "base", ids.base);
+	jw_integer(w, "count", IDS_COUNT);
+	jw_integer(w, "owner", ids.owner);
+	jw_end(w);
+	if (rt.alive && rt.init)
+		links_json(rt.init, w, "interfaces");
+	jw_array(w, "notes");
+	for (size_t i = 0; p && i < p->nnotes; i++)
+		jw_string(w, NULL, p->note[i]);
+	if (!p)
+		jw_string(w, NULL, no_plan.wrong);
+	jw_end(w);
+	write_spec(w, s);
+	jw_end(w);
+	jw_end(w);
+	r = jw_finish(w, ret_json);
+	return r ? error_of(ve, e, error_sys(e, -r, "info", "memory")) : 0;
+}
+
+/* ---- ps */
+
+struct ps {
+	struct json_writer *w;
+	uint32_t base;
+};
+
+static int write_process(pid_t pid, void *arg)
+{
+	struct ps *ps = arg;
+	struct proc_status st;
+	char command[512], state[2] = "";
+	if (proc_status(pid, &st))
+		return 0; /* gone meanwhile */
+	proc_command(pid, command, sizeof command);
+	state[0] = st.state;
+	jw_object(ps->w, NULL);
+	jw_integer(ps->w, "pid", pid);
+	jw_integer(ps->w, "guest_pid", st.ns_pid);
+	jw_integer(ps->w, "uid", st.uid);
+	if (st.uid >= ps->base && st.uid < ps->base + IDS_COUNT)
+		jw_integer(ps->w, "guest_uid", st.uid - ps->base);
+	else
+		jw_null(ps->w, "guest_uid");
+	jw_string(ps->w, "state", state);
+	jw_integer(ps->w, "rss", st.rss);
+	jw_integer(ps->w, "cpu_ns", proc_cpu_ns(pid));
+	jw_string(ps->w, "command", command);
+	jw_end(ps->w);
+	return 0;
+}
+
+int ve_ps_json(struct ve *ve, char **ret_json)
+{
+	struct error *e = host_begin(ve->host);
+	struct runtime rt;
+	int r = runtime_read(ve->host, ve->name, &rt, e);
+	if (r)
+		return error_of(ve, e, r);
+	if (!rt.alive)
+		return error_of(ve, e, error_set(e, VE_E_STATE, ESRCH, "ps", "start it first: vectl start NAME", "it is not running"));
+	char path[600];
+	struct ps ps = { jw_new(1), rt.base };
+	if (!ps.w)
+		return error_of(ve, e, error_sys(e, ENOMEM, "ps", "memory"));
+	jw_object(ps.w, NULL);
+	jw_integer(ps.w, "format", 1);
+	jw_array(ps.w, "processes");
+	FORMAT(path, "%s/ve", rt.cgroup);
+	cgroup_each_pid(path, write_process, &ps);
+	jw_end(ps.w);
+	jw_end(ps.w);
+	r = jw_finish(ps.w, ret_json);
+	return r ? error_of(ve, e, error_sys(e, -r, "ps", "memory")) : 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of this room share. */
+#ifndef VE_RUN_H
+#define VE_RUN_H
+
+#include "lib/host/host.h"
+#include "lib/host/ids.h"
+#include "lib/plan/plan.h"
+#include "lib/run/state.h"
+
+/* ve.json of a VE. */
+int spec_load(struct ve *ve, struct spec **ret, struct error *e);
+int spec_save(struct ve *ve, const struct spec *s, struct error *e);
+
+/* The plan of the VE's next start, from its spec and this host's facts. */
+int plan_of(struct ve *ve, const struct spec *s, struct plan **ret, struct error *e);
+
+/* A pidfd of the VE's keeper, checked. */
+int runtime_open_keeper(struct ve *ve, const struct runtime *rt, struct error *e);
+
+/* lock_file: wait 0: -EAGAIN when it is held elsewhere (and nothing in `e`). */
+int lock_file(const char *path, int wait, struct error *e, const char *tried);
+
+/* Undoes what a start of the VE left, from the undo record; twice does no harm. With the change lock held. */
+int undo(struct ve *ve, struct error *e);
+
+/* Names the VE in an error that does not name one yet; returns r. */
+int error_of(struct ve *ve, struct error *e, int r);
+
+/* Starts the root's reaper unless it is there. Its absence is no failure: the next vectl reaps. */
+void reaper_wake(struct ve_host *host);
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t now_ms(void);
+
+/* Waits for a pidfd: 0 ended, -ETIMEDOUT, -EINTR (cancelled; said in `e`). timeout_ms negative: for ever. */
+int wait_pidfd(struct ve_host *host, int pidfd, int timeout_ms, struct error *e);
+
+#endif

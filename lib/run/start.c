@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The caller's part of a start: the plan's first steps, the supervisor's launch, and undo when one of them fails. */
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "config.h"
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+#include "lib/cgroup/cgroup.h"
+#include "lib/confine/confine.h"
+#include "lib/run/run.h"
+#include "lib/run/spawn.h"
+#include "lib/storage/disk.h"
+
+struct launch {
+	struct ve *ve;
+	const struct plan *plan;
+	struct error *e;
+	uint32_t fault_step;
+	char cgroup[512];
+	int fd[SFD_COUNT_END]; /* what becomes the supervisor's; -1: not yet */
+	int report;            /* our end */
+	int runtime;           /* the runtime folder is ours */
+	void *seccomp[BLOB_COUNT];
+	size_t seccomp_size[BLOB_COUNT];
+};
+
+static const char tried[] = "start";
+
+static int failed(struct launch *l, const struct plan_step *s, int err, const char *subject, const char *remedy)
+{
+	int r = error_set(l->e, VE_E_FAILED, err, tried, remedy, "step %s: %s: %s", plan_op_name(s->op), subject, strerror(err));
+	snprintf(l->e->step, sizeof l->e->step, "%s", plan_op_name(s->op));
+	snprintf(l->e->subject, sizeof l->e->subject, "%s", subject);
+	return r;
+}
+
+/* ---- steps */
+
+static int reserve_ids(struct launch *l, const struct plan_step *s)
+{
+	mkdir_parents(HOST_ID_LOCKS, 0700);
+	int fd = lock_file(s->s[0], 0, l->e, tried);
+	if (fd == -EAGAIN)
+		return error_set(l->e, VE_E_BUSY, EADDRINUSE, tried,
+			"give this VE other ids: vectl unset NAME userns.base picks free ones",
+			"a VE of another root runs with the ids from %lld", (long long)s->n[0]);
+	l->fd[SFD_IDLOCK] = fd;
+	return fd < 0 ? fd : 0;
+}
+
+/* What undo will need stands there, by root and for root alone, before the first thing is made. */
+static int write_undo(struct launch *l, int dir)
+{
+	char text[2048];
+	int n = FORMAT(text, "format 1\ncgroup %s\nids %u %u\ndisk %s/ve/%s\n", l->cgroup, l->plan->ids.base, l->plan->ids.owner,
+		l->ve->host->data, l->ve->name);
+	if (n < 0)
+		return n;
+	cleanup_fd int fd = openat(dir, "undo", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : write_all(fd, text, n);
+}
+
+static int runtime_dir(struct launch *l, const struct plan_step *s)
+{
+	/* The change lock is held and what was there is undone, so nobody else makes this folder. */
+	if (mkdir(s->s[0], 0700))
+		return failed(l, s, errno, s->s[0], NULL);
+	l->runtime = 1;
+	cleanup_fd int dir = open(s->s[0], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return failed(l, s, errno, s->s[0], NULL);
+	int r = write_undo(l, dir);
+	if (r < 0)
+		return failed(l, s, -r, "undo", NULL);
+	l->fd[SFD_LOCK] = openat(dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (l->fd[SFD_LOCK] < 0 || (r = lock_try(l->fd[SFD_LOCK])) < 0)
+		return failed(l, s, l->fd[SFD_LOCK] < 0 ? errno : -r, "lock", NULL);
+	l->fd[SFD_STATE] = openat(dir, "state", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return l->fd[SFD_STATE] < 0 ? failed(l, s, errno, "state", NULL) : 0;
+}
+
+static int cgroup_step(struct launch *l, const struct plan_step *s)
+{
+	if (s->op == OP_CGROUP_MAKE)
+		return cgroup_make(s->s[0], l->e);
+	if (s->op == OP_CGROUP_OWN)
+		return chown(s->s[0], s->n[0], s->n[0]) ? (s->optional ? 0 : failed(l, s, errno, s->s[0], NULL)) : 0;
+	int r = write_string_at(AT_FDCWD, s->s[0], s->s[1]);
+	return r < 0 && !s->optional ? failed(l, s, -r, s->s[0], NULL) : 0;
+}
+
+static int console_log(struct launch *l, const struct plan_step *s)
+{
+	for (int i = 0; i < 2; i++) {
+		char path[PATH_MAX];
+		FORMAT(path, "%s.%d", s->s[0], i);
+		l->fd[SFD_LOG0 + i] = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (l->fd[SFD_LOG0 + i] < 0)
+			return failed(l, s, errno, path, NULL);
+	}
+	return 0;
+}
+
+/* sun_path holds 108 bytes and a root folder may be deeper, so the socket is bound through the folder's fd. */
+static int control_socket(struct launch *l, const struct plan_step *s)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	cleanup_fd int dir = runtime_open_dir(l->ve->host, l->ve->name);
+	if (dir < 0)
+		return failed(l, s, -dir, s->s[0], NULL);
+	FORMAT(a.sun_path, "/proc/self/fd/%d/control", dir);
+	int fd = l->fd[SFD_CONTROL] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) || chmod(a.sun_path, 0600) || listen(fd, 16))
+		return failed(l, s, errno, s->s[0], NULL);
+	return 0;
+}
+
+static int seccomp_compile(struct launch *l, const struct plan_step *s)
+{
+	const char *profile[BLOB_COUNT] = { [BLOB_SECCOMP_VE] = s->s[0], [BLOB_SECCOMP_SUPERVISOR] = "supervisor" };
+	for (int i = 0; i < BLOB_COUNT; i++) {
+		int r = confine_seccomp(l->ve->host, profile[i], &l->seccomp[i], &l->seccomp_size[i], l->e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int open_folder(const char *top, const char *below)
+{
+	char path[PATH_MAX];
+	FORMAT(path, "%s%s", top, below);
+	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* The plan stays in the runtime folder: what enters the VE later is confined by the same one. */
+static int save_plan(struct launch *l)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	FORMAT(path, "%s/%s/plan", l->ve->host->run, l->ve->name);
+	cleanup_fd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || fstat(l->fd[SFD_PLAN], &st))
+		return -errno;
+	cleanup_free char *b = malloc(st.st_size);
+	if (!b || pread(l->fd[SFD_PLAN], b, st.st_size, 0) != st.st_size)
+		return -EIO;
+	return write_all(fd, b, st.st_size);
+}
+
+static int spawn_supervisor(struct launch *l, const struct plan_step *s)
+{
+	int sp[2];
+	struct plan_blob blobs[BLOB_COUNT];
+	for (int i = 0; i < BLOB_COUNT; i++)
+		blobs[i] = (struct plan_blob){ l->seccomp[i], l->seccomp_size[i] };
+	l->fd[SFD_PLAN] = plan_encode(l->plan, blobs, l->fault_step, l->e);
+	if (l->fd[SFD_PLAN] < 0)
+		return l->fd[SFD_PLAN];
+	int r = save_plan(l);
+	if (r < 0)
+		return failed(l, s, -r, "plan", NULL);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp))
+		return failed(l, s, errno, "socketpair", NULL);
+	l->report = sp[0];
+	l->fd[SFD_REPORT] = sp[1];
+	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC), cgroup = open(s->s[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	l->fd[SFD_CGROUP_VE] = open_folder(l->cgroup, "/ve");
+	l->fd[SFD_CGROUP_ROOT] = open_folder(l->cgroup, "/ve/root1");
+	if (null < 0 || cgroup < 0 || l->fd[SFD_CGROUP_VE] < 0 || l->fd[SFD_CGROUP_ROOT] < 0)
+		return failed(l, s, errno, s->s[1], NULL);
+	for (int i = 0; i < 3; i++)
+		l->fd[i] = null;
+	const char *argv[] = { "ve-supervisor", l->ve->name, NULL };
+	r = spawn_detached(cgroup, s->s[0], argv, l->fd, SFD_COUNT_END);
+	for (int i = 0; i < 3; i++)
+		l->fd[i] = -1;
+	if (r < 0)
+		return failed(l, s, -r, s->s[0], r == -ENOENT ? "install vectl whole" : NULL);
+	/* Ours would keep the VE 'alive' and the report open after the keeper's death. */
+	for (int i = 3; i < SFD_COUNT_END; i++)
+		close_fd_p(&l->fd[i]), l->fd[i] = -1;
+	return 0;
+}
+
+static int caller_step(struct launch *l, const struct plan_step *s)
+{
+	switch (s->op) {
+	case OP_RESERVE_IDS:
+		return reserve_ids(l, s);
+	case OP_RUNTIME_DIR:
+		return runtime_dir(l, s);
+	case OP_CGROUP_MAKE:
+	case OP_CGROUP_SET:
+	case OP_CGROUP_OWN:
+		return cgroup_step(l, s);
+	case OP_DISK_LAYER:
+		return disk_prepare(s->s[0], l->e);
+	case OP_CONSOLE_LOG:
+		return console_log(l, s);
+	case OP_CONTROL_SOCKET:
+		return control_socket(l, s);
+	case OP_SECCOMP_COMPILE:
+		return seccomp_compile(l, s);
+	case OP_SPAWN_SUPERVISOR:
+		return spawn_supervisor(l, s);
+	default:
+		return failed(l, s, ENOSYS, "not a step of the caller's", NULL);
+	}
+}
+
+/* ---- what the supervisor reports */
+
+static const char *remedy_for(const struct wire_report *r, int op)
+{
+	if (op == OP_EXEC && (r->err == ENOENT || r->err == EACCES || r->err == ENOEXEC))
+		return "check the image's init, or set another: vectl set NAME init=/path";
+	if (r->err == ENOSPC || r->err == EDQUOT)
+		return "free some disk space";
+	if (r->err == ENOMEM)
+		return "free some memory";
+	return "`vectl plan NAME` shows the step in its place";
+}
+
+static int supervisor_failed(struct launch *l, const struct wire_report *r)
+{
+	const struct plan_step *s = r->step < l->plan->nsteps ? &l->plan->step[r->step] : NULL;
+	char subject[sizeof r->subject + 1];
+	FORMAT(subject, "%.*s", (int)sizeof r->subject, r->subject);
+	return failed(l, s ? s : &l->plan->step[0], r->err, *subject ? subject : "?", remedy_for(r, s ? (int)s->op : -1));
+}
+
+static int await_report(struct launch *l)
+{
+	for (;;) {
+		struct wire_report r;
+		struct pollfd p[2] = { { .fd = l->report, .events = POLLIN }, { .fd = l->ve->host->cancel_fd, .events = POLLIN } };
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return error_sys(l->e, errno, tried, "poll");
+		if (p[1].revents)
+			return error_set(l->e, VE_E_INTERRUPTED, EINTR, tried, NULL, "interrupted; what was begun is undone");
+		if (!p[0].revents)
+			continue;
+		ssize_t n = recv(l->report, &r, sizeof r, 0);
+		if (n != sizeof r)
+			return error_set(l->e, VE_E_FAILED, ECHILD, tried, "try again; `vectl logs NAME` may tell more",
+				"the supervisor ended before the VE ran");
+		if (r.kind == REPORT_RUNNING)
+			return 0;
+		if (r.kind == REPORT_FAILED)
+			return supervisor_failed(l, &r);
+	}
+}
+
+static uint32_t fault_from_environment(const struct plan *p)
+{
+#if VE_FAULTS
+	const char *v = getenv("VECTL_FAULT"), *colon = v ? strchr(v, ':') : NULL;
+	if (colon)
+		return (uint32_t)strtoul(colon + 1, NULL, 10);
+#else
+	(void)p;
+#endif
+	return ~0u;
+}
+
+static void fault_point(struct launch *l, size_t step)
+{
+#if VE_FAULTS
+	if (l->fault_step == step)
+		raise(SIGKILL);
+#else
+	(void)l;
+	(void)step;
+#endif
+}
+
+static int run_plan(struct launch *l)
+{
+	int r = 0;
+	for (size_t i = 0; !r && i < l->plan->nsteps; i++) {
+		const struct plan_step *s = &l->plan->step[i];
+		if (s->actor != ACTOR_CALLER)
+			continue;
+		if (host_cancelled(l->ve->host, l->e))
+			return -EINTR;
+		r = caller_step(l, s);
+		if (r < 0)
+			return r;
+		r = 0;
+		fault_point(l, i);
+	}
+	return await_report(l);
+}
+
+static int launch(struct ve *ve, const struct plan *p, struct error *e)
+{
+	struct launch l = { .ve = ve, .plan = p, .e = e, .report = -1, .fault_step = fault_from_environment(p) };
+	for (int i = 0; i < SFD_COUNT_END; i++)
+		l.fd[i] = -1;
+	for (size_t i = 0; i < p->nsteps; i++)
+		if (p->step[i].op == OP_CGROUP_MAKE) {
+			FORMAT(l.cgroup, "%s", p->step[i].s[0]); /* the first is the VE's own folder */
+			break;
+		}
+	int r = run_plan(&l);
+	for (int i = 3; i < SFD_COUNT_END; i++)
+		close_fd_p(&l.fd[i]);
+	close_fd_p(&l.report); /* a keeper that still waits for init's exec sees it and ends */
+	for (int i = 0; i < BLOB_COUNT; i++)
+		free(l.seccomp[i]);
+	if (r < 0 && l.runtime) {
+		struct error ignored = { 0 };
+		undo(ve, &ignored);
+	}
+	return r;
+}
+
+/* ---- public */
+
+int plan_of(struct ve *ve, const struct spec *s, struct plan **ret, struct error *e)
+{
+	struct host_facts facts;
+	struct id_range ids;
+	char run[PATH_MAX], data[HOST_PATH_MAX + 80], link[PATH_MAX], image[PATH_MAX], supervisor[PATH_MAX];
+	int r = facts_probe(&facts, e);
+	if (r || (r = ids_of(ve, &ids, e)))
+		return r;
+	FORMAT(run, "%s/%s", ve->host->run, ve->name);
+	FORMAT(data, "%s/ve/%s", ve->host->data, ve->name);
+	FORMAT(link, "%s/image/rootfs", data);
+	FORMAT(supervisor, "%s/ve-supervisor", host_libexec_dir);
+	if (!realpath(link, image))
+		return error_set(e, VE_E_NO_IMAGE, errno, "plan the start", "build or import it again, and make the VE anew",
+			"its image is not in the store any more: %s: %s", link, strerror(errno));
+	struct plan_input in = {
+		.spec = s,
+		.facts = &facts,
+		.name = ve->name,
+		.root_id = ve->host->id,
+		.run_dir = run,
+		.data_dir = data,
+		.image_root = image,
+		.supervisor = supervisor,
+		.ids = ids,
+		.caps = confine_default_caps(),
+	};
+	return plan_build(&in, ret, e);
+}
+
+static int start_locked(struct ve *ve, struct error *e)
+{
+	cleanup_spec struct spec *s = NULL;
+	cleanup_plan struct plan *p = NULL;
+	struct runtime rt;
+	cleanup_fd int lock = change_lock(ve, e);
+	if (lock < 0)
+		return lock;
+	int r = runtime_read(ve->host, ve->name, &rt, e);
+	if (r)
+		return r;
+	if (rt.alive && rt.state != VE_STOPPING)
+		return error_set(e, VE_E_STATE, EALREADY, tried, "stop or restart it, or attach to it", "it is %s already",
+			ve_state_name(rt.state));
+	if (rt.present && (r = undo(ve, e)))
+		return r;
+	if ((r = spec_load(ve, &s, e)) || (r = plan_of(ve, s, &p, e)))
+		return r;
+	return launch(ve, p, e);
+}
+
+int ve_start(struct ve *ve, const struct ve_start_options *options)
+{
+	struct error *e = host_begin(ve->host);
+	struct ve_start_options o = { 0 };
+	if (options)
+		memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
+	int r = start_locked(ve, e);
+	if (r < 0)
+		return error_of(ve, e, r);
+	reaper_wake(ve->host);
+	if (o.wait == VE_WAIT_READY)
+		return ve_wait(ve, VE_RUNNING, 1, o.timeout_ms ? o.timeout_ms : 120000);
+	return 0;
+}

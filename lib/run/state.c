@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+#include "lib/cgroup/cgroup.h"
+#include "lib/plan/wire.h"
+#include "lib/run/proc.h"
+#include "lib/run/run.h"
+#include "lib/run/state.h"
+
+int runtime_open_dir(struct ve_host *host, const char *name)
+{
+	char path[PATH_MAX];
+	if (FORMAT(path, "%s/%s", host->run, name) < 0)
+		return -ENAMETOOLONG;
+	int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* ---- the state file */
+
+/* Copies one record's lines out of its frame; -EAGAIN when it was read in the middle of a write. */
+static int unframe(const char *record, char *ret)
+{
+	unsigned first, last;
+	char b[STATE_RECORD + 1];
+	memcpy(b, record, STATE_RECORD);
+	b[STATE_RECORD] = 0;
+	char *tail = NULL, *p = b;
+	if (sscanf(b, "seq %u\n", &first) != 1)
+		return -ENODATA;
+	while ((p = strstr(p + 1, "\nseq ")))
+		tail = p;
+	if (!tail || sscanf(tail, "\nseq %u\n", &last) != 1 || first != last)
+		return -EAGAIN;
+	tail[1] = 0;
+	strcpy(ret, b);
+	return 0;
+}
+
+static const char *line_of(const char *record, const char *key)
+{
+	size_t n = strlen(key);
+	for (const char *p = record; p; p = strchr(p, '\n'), p = p ? p + 1 : NULL)
+		if (!strncmp(p, key, n) && p[n] == ' ')
+			return p + n + 1;
+	return NULL;
+}
+
+static void numbers(const char *record, const char *key, uint64_t *a, uint64_t *b)
+{
+	const char *l = line_of(record, key);
+	*a = *b = 0;
+	if (l) {
+		char *end;
+		*a = strtoull(l, &end, 10);
+		*b = strtoull(end, NULL, 10);
+	}
+}
+
+static void parse_keeper(const char *r, struct runtime *rt)
+{
+	uint64_t a, b;
+	numbers(r, "keeper", &a, &b);
+	rt->keeper = (pid_t)a;
+	rt->keeper_start = b;
+	numbers(r, "server", &a, &b);
+	rt->server = (pid_t)a;
+	numbers(r, "init", &a, &b);
+	rt->init = (pid_t)a;
+	rt->init_start = b;
+	numbers(r, "ids", &a, &b);
+	rt->owner = (uint32_t)a;
+	rt->base = (uint32_t)b;
+	numbers(r, "boot", &a, &b);
+	rt->boot = (unsigned)a;
+	numbers(r, "started", &a, &b);
+	rt->started = (int64_t)a;
+	rt->started_ns = (int64_t)b;
+	const char *state = line_of(r, "state");
+	rt->state = state && !strncmp(state, "running\n", 8) ? VE_RUNNING : state && !strncmp(state, "stopped\n", 8) ? VE_STOPPING : VE_STARTING;
+}
+
+static void parse_server(const char *r, struct runtime *rt)
+{
+	uint64_t boot, ready, none;
+	numbers(r, "boot", &boot, &none);
+	numbers(r, "ready", &ready, &none);
+	if (boot != rt->boot)
+		return; /* of an earlier boot */
+	rt->ready = rt->state == VE_RUNNING && ready == 1;
+	const char *status = line_of(r, "status");
+	if (status)
+		snprintf(rt->status, sizeof rt->status, "%.*s", (int)strcspn(status, "\n"), status);
+}
+
+static void read_records(int dir, struct runtime *rt)
+{
+	char b[2 * STATE_RECORD], keeper[STATE_RECORD + 1], server[STATE_RECORD + 1];
+	cleanup_fd int fd = openat(dir, "state", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	rt->state = VE_STARTING;
+	for (int i = 0; fd >= 0 && i < 50; i++) {
+		ssize_t n = pread(fd, b, sizeof b, 0);
+		if (n < STATE_RECORD)
+			return;
+		int k = unframe(b, keeper), s = n == sizeof b ? unframe(b + STATE_RECORD, server) : -ENODATA;
+		if (k == -EAGAIN || s == -EAGAIN)
+			continue;
+		if (!k)
+			parse_keeper(keeper, rt);
+		if (!k && !s)
+			parse_server(server, rt);
+		return;
+	}
+}
+
+static int read_cgroup_path(int dir, struct runtime *rt)
+{
+	cleanup_free char *text = NULL;
+	int r = read_file_at(dir, "undo", 4096, &text, NULL);
+	if (r < 0)
+		return r;
+	const char *l = line_of(text, "cgroup");
+	if (l)
+		FORMAT(rt->cgroup, "%.*s", (int)strcspn(l, "\n"), l);
+	return 0;
+}
+
+int runtime_read(struct ve_host *host, const char *name, struct runtime *ret, struct error *e)
+{
+	struct runtime rt = { .state = VE_STOPPED };
+	cleanup_fd int dir = runtime_open_dir(host, name);
+	if (dir < 0 && dir != -ENOENT)
+		return error_sys(e, -dir, "read the VE's state", host->run);
+	if (dir >= 0) {
+		rt.present = 1;
+		cleanup_fd int lock = openat(dir, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		rt.alive = lock >= 0 && lock_is_held(lock) > 0;
+		read_records(dir, &rt);
+		read_cgroup_path(dir, &rt);
+		if (!rt.alive)
+			rt.state = VE_STOPPED;
+	}
+	if (rt.alive && rt.state == VE_RUNNING && *rt.cgroup) {
+		char path[600];
+		FORMAT(path, "%s/ve", rt.cgroup);
+		if (cgroup_is_frozen(path) > 0)
+			rt.state = VE_PAUSED;
+	}
+	*ret = rt;
+	return 0;
+}
+
+/* ---- verified handles */
+
+static int not_ours(struct ve *ve, struct error *e, const char *what)
+{
+	snprintf(e->ve, sizeof e->ve, "%s", ve->name);
+	return error_set(e, VE_E_STATE, ESRCH, "find the VE's processes", "`vectl doctor` tells more; `vectl stop --force` ends the VE",
+		"%s", what);
+}
+
+/* Is `pid` in a cgroup beneath `below` (an absolute path in the cgroup2 mount)? */
+static int in_cgroup(pid_t pid, const struct runtime *rt, const char *below)
+{
+	char path[64];
+	cleanup_free char *text = NULL;
+	FORMAT(path, "/proc/%d/cgroup", pid);
+	if (read_file_at(AT_FDCWD, path, 16384, &text, NULL) < 0)
+		return 0;
+	const char *l = strncmp(text, "0::", 3) ? strstr(text, "\n0::") : text;
+	if (!l)
+		return 0;
+	l += *l == '\n' ? 4 : 3;
+	/* What the file shows is relative to our cgroup namespace's root, which is the mount's root here. */
+	const char *name = strrchr(rt->cgroup, '/');
+	while (name > rt->cgroup && name[-1] != '/')
+		name--;
+	char want[600];
+	if (FORMAT(want, "%s%s", name, below) < 0)
+		return 0;
+	size_t n = strlen(want);
+	const char *end = l + strcspn(l, "\n");
+	for (const char *p = l; p + n <= end; p++)
+		if (p[0] != 0 && !strncmp(p, want, n) && (p[n] == '/' || p[n] == '\n') && p > l && p[-1] == '/')
+			return 1;
+	return 0;
+}
+
+static int namespace_owner(pid_t pid, uint32_t *ret)
+{
+	char path[64];
+	FORMAT(path, "/proc/%d/ns/user", pid);
+	cleanup_fd int ns = open(path, O_RDONLY | O_CLOEXEC);
+	uid_t uid;
+	if (ns < 0 || ioctl(ns, NS_GET_OWNER_UID, &uid))
+		return -errno;
+	*ret = uid;
+	return 0;
+}
+
+static int open_pid(pid_t pid)
+{
+	int fd = syscall(SYS_pidfd_open, pid, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int runtime_open_init(struct ve *ve, const struct runtime *rt, struct error *e)
+{
+	struct id_range ids;
+	if (!rt->alive || rt->init <= 0)
+		return not_ours(ve, e, "the VE's init is not running");
+	int r = ids_of(ve, &ids, e);
+	if (r)
+		return r;
+	cleanup_fd int fd = open_pid(rt->init);
+	if (fd < 0)
+		return not_ours(ve, e, "the VE's init is gone");
+	uint32_t owner = 0;
+	struct proc_status st;
+	if (proc_status(rt->init, &st) || st.ns_pid != 1)
+		return not_ours(ve, e, "the process that the state names is no init");
+	if (!in_cgroup(rt->init, rt, "/ve"))
+		return not_ours(ve, e, "the process that the state names is not in the VE's cgroup");
+	/* The ids that root recorded, not those that the state claims. */
+	if (namespace_owner(rt->init, &owner) || owner != ids.owner || rt->base != ids.base)
+		return not_ours(ve, e, "the process that the state names is not in the VE's user namespace");
+	/* All of this was true of this process only if it is the same one still. */
+	if (syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0))
+		return not_ours(ve, e, "the VE's init is gone");
+	return TAKE_FD(fd);
+}
+
+int runtime_open_keeper(struct ve *ve, const struct runtime *rt, struct error *e)
+{
+	cleanup_fd int fd = rt->keeper > 0 ? open_pid(rt->keeper) : -ESRCH;
+	if (fd < 0 || proc_start_time(rt->keeper) != rt->keeper_start || !in_cgroup(rt->keeper, rt, "/supervisor"))
+		return not_ours(ve, e, "the VE's keeper is gone");
+	return TAKE_FD(fd);
+}
+
+int runtime_open_root_cgroup(const struct runtime *rt, struct error *e)
+{
+	char path[600];
+	FORMAT(path, "%s/ve/root%u", rt->cgroup, rt->boot);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? error_sys(e, errno, "open the VE's cgroup", path) : fd;
+}
+
+/* ---- locks */
+
+/*
+ * A lock file that is removed with what it guards: whoever got the lock of a file that has no name any more starts over.
+ */
+int lock_file(const char *path, int wait, struct error *e, const char *tried)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct stat held, named;
+		cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return error_sys(e, errno, tried, path);
+		int r = wait ? lock_wait(fd) : lock_try(fd);
+		if (r == -EAGAIN)
+			return r;
+		if (r < 0)
+			return error_sys(e, -r, tried, path);
+		if (!fstat(fd, &held) && !stat(path, &named) && held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+			return TAKE_FD(fd);
+	}
+	return error_sys(e, EBUSY, tried, path);
+}
+
+int change_lock(struct ve *ve, struct error *e)
+{
+	char path[PATH_MAX];
+	int r = host_make_folders(ve->host, e);
+	if (r)
+		return r;
+	FORMAT(path, "%s/.lock/%s", ve->host->run, ve->name);
+	return lock_file(path, 1, e, "lock the VE for a change");
+}
+
+int error_of(struct ve *ve, struct error *e, int r)
+{
+	if (r < 0 && !e->ve[0])
+		snprintf(e->ve, sizeof e->ve, "%s", ve->name);
+	return r;
+}
+
+const char *ve_state_name(int state)
+{
+	static const char *const name[] = { "stopped", "starting", "running", "paused", "stopping" };
+	return state >= 0 && state < (int)ARRAY_SIZE(name) ? name[state] : "unknown";
+}
+
+int ve_state(struct ve *ve)
+{
+	struct error *e = host_begin(ve->host);
+	struct runtime rt;
+	int r = runtime_read(ve->host, ve->name, &rt, e);
+	return r < 0 ? error_of(ve, e, r) : rt.state;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+#include "lib/cgroup/cgroup.h"
+#include "lib/run/run.h"
+
+int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
+}
+
+int wait_pidfd(struct ve_host *host, int pidfd, int timeout_ms, struct error *e)
+{
+	for (int64_t end = now_ms() + timeout_ms;;) {
+		int64_t left = timeout_ms < 0 ? -1 : end - now_ms();
+		if (timeout_ms >= 0 && left < 0)
+			left = 0;
+		struct pollfd p[2] = { { .fd = pidfd, .events = POLLIN }, { .fd = host->cancel_fd, .events = POLLIN } };
+		int r = poll(p, 2, left > INT_MAX ? INT_MAX : (int)left);
+		if (r < 0 && errno != EINTR)
+			return error_sys(e, errno, "wait for the VE", "poll");
+		if (r > 0 && p[0].revents)
+			return 0;
+		if (r > 0 && p[1].revents)
+			return error_set(e, VE_E_INTERRUPTED, EINTR, "wait for the VE", NULL, "interrupted");
+		if (r == 0 && timeout_ms >= 0)
+			return -ETIMEDOUT;
+	}
+}
+
+/*
+ * The signal that asks an init to shut the machine down, by the name of its program; man 8 of each is the source. An
+ * init that is none of these gets SIGPWR, as sysvinit does; stop.signal overrides.
+ */
+static const struct {
+	const char *program;
+	int signal; /* from SIGRTMIN when `realtime` */
+	int realtime;
+} shutdown_signals[] = {
+	{ "systemd", 4, 1 },
+	{ "busybox", SIGUSR2, 0 },
+	{ "openrc-init", SIGTERM, 0 },
+	{ "runit", SIGCONT, 0 },
+	{ "runit-init", SIGCONT, 0 },
+	{ "s6-svscan", SIGUSR2, 0 },
+	{ "init", SIGPWR, 0 },
+};
+
+static int parse_signal(const char *text)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} names[] = { { "HUP", SIGHUP }, { "INT", SIGINT }, { "QUIT", SIGQUIT }, { "KILL", SIGKILL }, { "USR1", SIGUSR1 },
+		{ "USR2", SIGUSR2 }, { "TERM", SIGTERM }, { "CONT", SIGCONT }, { "PWR", SIGPWR }, { "WINCH", SIGWINCH },
+		{ "ABRT", SIGABRT }, { "ALRM", SIGALRM }, { "CHLD", SIGCHLD }, { "IO", SIGIO } };
+	if (!strncmp(text, "SIG", 3))
+		text += 3;
+	if (!strncmp(text, "RTMIN", 5))
+		return SIGRTMIN + atoi(text + 5);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(text, names[i].name))
+			return names[i].number;
+	int n = atoi(text);
+	return n > 0 && n <= 64 ? n : -EINVAL;
+}
+
+static int shutdown_signal(const struct spec *s, pid_t init)
+{
+	const char *own = spec_is_set(s, "stop.signal") ? spec_string(s, "stop.signal") : NULL;
+	if (own)
+		return parse_signal(own);
+	char path[64], target[PATH_MAX];
+	FORMAT(path, "/proc/%d/exe", init);
+	ssize_t n = readlink(path, target, sizeof target - 1);
+	target[n > 0 ? n : 0] = 0;
+	const char *base = strrchr(target, '/');
+	for (size_t i = 0; base && i < ARRAY_SIZE(shutdown_signals); i++)
+		if (!strcmp(base + 1, shutdown_signals[i].program))
+			return shutdown_signals[i].realtime ? SIGRTMIN + shutdown_signals[i].signal : shutdown_signals[i].signal;
+	return SIGPWR;
+}
+
+static int reap_after(struct ve *ve, struct error *e)
+{
+	struct runtime rt;
+	cleanup_fd int lock = change_lock(ve, e);
+	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
+	/* Somebody may have started it again in between; that one is not ours to undo. */
+	return r < 0 || !rt.present || rt.alive ? (r < 0 ? r : 0) : undo(ve, e);
+}
+
+/* Ends a VE without asking its init. The keeper sees init's end and follows; a keeper that does not is ended too. */
+static int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, struct error *e)
+{
+	struct error ignored = { 0 };
+	if (init >= 0)
+		syscall(SYS_pidfd_send_signal, init, SIGKILL, NULL, 0);
+	if (keeper >= 0 && init >= 0 && wait_pidfd(ve->host, keeper, 10000, &ignored) == 0)
+		return 0;
+	return *rt->cgroup ? cgroup_destroy(rt->cgroup, e) : 0;
+}
+
+static int ask_and_wait(struct ve *ve, const struct runtime *rt, int init, int keeper, int timeout_ms, struct error *e)
+{
+	cleanup_spec struct spec *s = NULL;
+	int r = spec_load(ve, &s, e);
+	if (r)
+		return r;
+	if (rt->state == VE_PAUSED) {
+		char path[600];
+		FORMAT(path, "%s/ve", rt->cgroup);
+		if ((r = cgroup_freeze(path, 0, ve->host->cancel_fd, e)))
+			return r;
+	}
+	int64_t seconds = spec_integer(s, "stop.timeout", 90);
+	if (timeout_ms <= 0)
+		timeout_ms = seconds >= INT_MAX / 1000 ? -1 : (int)(seconds * 1000);
+	if (syscall(SYS_pidfd_send_signal, init, shutdown_signal(s, rt->init), NULL, 0))
+		return errno == ESRCH ? 0 : error_sys(e, errno, "stop", "signal to init");
+	return wait_pidfd(ve->host, keeper, timeout_ms, e);
+}
+
+static int stop(struct ve *ve, int timeout_ms, int force, struct error *e)
+{
+	struct runtime rt;
+	int r = runtime_read(ve->host, ve->name, &rt, e);
+	if (r)
+		return r;
+	if (!rt.alive) {
+		if (rt.present && (r = reap_after(ve, e)))
+			return r;
+		return error_set(e, VE_E_STATE, ESRCH, "stop", "start it first: vectl start NAME", "it is not running");
+	}
+	struct error why = { 0 };
+	cleanup_fd int keeper = runtime_open_keeper(ve, &rt, &why), init = runtime_open_init(ve, &rt, &why);
+	if (!force && (keeper < 0 || init < 0)) {
+		if (rt.state == VE_STARTING)
+			return error_set(e, VE_E_STATE, EAGAIN, "stop", "wait for it: vectl wait NAME --state running; or --force",
+				"it is still starting");
+		*e = why;
+		return -ESRCH;
+	}
+	r = force ? -ETIMEDOUT : ask_and_wait(ve, &rt, init, keeper, timeout_ms, e);
+	if (r == -ETIMEDOUT && (r = end_now(ve, &rt, init, keeper, e)) < 0)
+		return r;
+	return r < 0 ? r : reap_after(ve, e);
+}
+
+int ve_stop(struct ve *ve, int timeout_ms, int force)
+{
+	struct error *e = host_begin(ve->host);
+	return error_of(ve, e, stop(ve, timeout_ms, force, e));
+}
+
+int ve_stopped_fd(struct ve *ve)
+{
+	struct error *e = host_begin(ve->host);
+	struct runtime rt;
+	int r = runtime_read(ve->host, ve->name, &rt, e);
+	if (!r && rt.alive && rt.keeper <= 0) { /* being started: that has the change lock */
+		cleanup_fd int lock = change_lock(ve, e);
+		r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
+	}
+	if (!r && !rt.alive)
+		r = error_set(e, VE_E_STATE, ESRCH, "watch", "start it first: vectl start NAME", "it is not running");
+	return error_of(ve, e, r ? r : runtime_open_keeper(ve, &rt, e));
+}
+
+static int freeze(struct ve *ve, int frozen, struct error *e)
+{
+	struct runtime rt;
+	char path[600];
+	cleanup_fd int lock = change_lock(ve, e);
+	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
+	if (r < 0)
+		return r;
+	if (rt.state != (frozen ? VE_RUNNING : VE_PAUSED))
+		return error_set(e, VE_E_STATE, EINVAL, frozen ? "pause" : "resume",
+			frozen ? "only a running VE can be paused" : "only a paused VE can be resumed", "it is %s", ve_state_name(rt.state));
+	FORMAT(path, "%s/ve", rt.cgroup);
+	return cgroup_freeze(path, frozen, ve->host->cancel_fd, e);
+}
+
+int ve_pause(struct ve *ve)
+{
+	struct error *e = host_begin(ve->host);
+	return error_of(ve, e, freeze(ve, 1, e));
+}
+
+int ve_resume(struct ve *ve)
+{
+	struct error *e = host_begin(ve->host);
+	return error_of(ve, e, freeze(ve, 0, e));
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one undo list: failed start, stop, destroy, the reaper and the next vectl after a crash all run it. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "config.h"
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+#include "lib/cgroup/cgroup.h"
+#include "lib/run/run.h"
+#include "lib/run/spawn.h"
+#include "lib/storage/disk.h"
+
+/* The record's path, checked against the name: what undo kills and removes is this VE's or nothing. */
+static int recorded_cgroup(struct ve *ve, const char *text, char *buf, size_t size)
+{
+	const char *l = strstr(text, "\ncgroup ");
+	if (!l)
+		return -ENODATA;
+	l += strlen("\ncgroup ");
+	int n = snprintf(buf, size, "%.*s", (int)strcspn(l, "\n"), l);
+	const char *base = n > 0 && (size_t)n < size ? strrchr(buf, '/') : NULL;
+	return base && !strcmp(base + 1, ve->name) && strstr(buf, "/vectl") ? 0 : -EINVAL;
+}
+
+static void forget_id_lock(struct ve *ve)
+{
+	struct id_range ids;
+	struct error ignored = { 0 };
+	char path[64];
+	if (ids_of(ve, &ids, &ignored) || ids_lock_path(&ids, path, sizeof path))
+		return;
+	/* Removed only by who holds it: one that is held is a running VE's. */
+	cleanup_fd int fd = lock_file(path, 0, &ignored, "release the host ids");
+	if (fd >= 0)
+		unlink(path);
+}
+
+int undo(struct ve *ve, struct error *e)
+{
+	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
+	if (dir == -ENOENT)
+		return 0;
+	if (dir < 0)
+		return error_sys(e, -dir, "remove what the VE left", ve->host->run);
+	cleanup_free char *text = NULL;
+	char cgroup[512], path[PATH_MAX];
+	int r = read_file_at(dir, "undo", 4096, &text, NULL);
+	/* No record, or an empty one: the start died before it made anything but the folder. */
+	if (r >= 0 && !recorded_cgroup(ve, text, cgroup, sizeof cgroup) && (r = cgroup_destroy(cgroup, e)) < 0)
+		return r;
+	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
+	disk_settle(path);
+	forget_id_lock(ve);
+	FORMAT(path, "%s/%s", ve->host->run, ve->name);
+	/* The record goes last, with its folder, so that an undo that is killed is run again. */
+	const char *before[] = { "control", "plan", "state", "lock" };
+	for (size_t i = 0; i < ARRAY_SIZE(before); i++)
+		unlinkat(dir, before[i], 0);
+	r = remove_tree_at(AT_FDCWD, path);
+	return r < 0 ? error_sys(e, -r, "remove what the VE left", path) : 0;
+}
+
+int ve_reap(struct ve *ve)
+{
+	struct error *e = host_begin(ve->host);
+	struct runtime rt;
+	cleanup_fd int lock = change_lock(ve, e);
+	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
+	if (r < 0)
+		return error_of(ve, e, r);
+	if (!rt.present || rt.alive)
+		return 0;
+	r = undo(ve, e);
+	return r < 0 ? error_of(ve, e, r) : 1;
+}
+
+/*
+ * The reaper holds RUN/.reaper while it watches. It lets go first and looks for VEs once more after that, so that one
+ * started in between is seen by it or by the reaper that is started here.
+ */
+void reaper_wake(struct ve_host *host)
+{
+	char path[PATH_MAX];
+	FORMAT(path, "%s/.reaper", host->run);
+	int held;
+	{
+		cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		held = fd < 0 || lock_is_held(fd) > 0;
+	}
+	if (held)
+		return;
+	char program[PATH_MAX];
+	FORMAT(program, "%s/ve-reaper", host_libexec_dir);
+	const char *argv[] = { "ve-reaper", *host->root ? host->root : "/", NULL };
+	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int fds[] = { null, null, null };
+	spawn_detached(-1, program, argv, fds, 3);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Waiting for a state: woken by the runtime folder's and the state file's inotify events, never by a clock. */
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/inotify.h>
+
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+#include "lib/run/proc.h"
+#include "lib/run/run.h"
+
+/*
+ * Inits that cannot say READY=1: theirs is taken for ready once it has started something and has come to rest, which is
+ * when it, in wait or select, has the same children at two looks a tenth of a second apart.
+ */
+enum { LOOK_MS = 100 };
+
+struct children {
+	char text[256];
+};
+
+static int init_says_ready(pid_t init)
+{
+	char path[64], target[PATH_MAX];
+	FORMAT(path, "/proc/%d/exe", init);
+	ssize_t n = readlink(path, target, sizeof target - 1);
+	if (n <= 0)
+		return 1;
+	target[n] = 0;
+	return strstr(target, "/systemd") != NULL;
+}
+
+static int at_rest(const struct runtime *rt, struct children *seen)
+{
+	char path[64];
+	cleanup_free char *text = NULL;
+	struct proc_status st;
+	FORMAT(path, "/proc/%d/task/%d/children", rt->init, rt->init);
+	if (read_file_at(AT_FDCWD, path, sizeof seen->text - 1, &text, NULL) < 0 || proc_status(rt->init, &st))
+		return 0;
+	int same = *text && st.state == 'S' && !strcmp(text, seen->text);
+	snprintf(seen->text, sizeof seen->text, "%s", text);
+	return same;
+}
+
+static int reached(const struct runtime *rt, int state, int ready, struct children *seen)
+{
+	if (rt->state != state)
+		return 0;
+	if (state != VE_RUNNING || !ready || rt->ready)
+		return 1;
+	return !init_says_ready(rt->init) && at_rest(rt, seen);
+}
+
+static int watch(int inotify, struct ve *ve)
+{
+	char path[PATH_MAX];
+	FORMAT(path, "%s/%s", ve->host->run, ve->name);
+	inotify_add_watch(inotify, ve->host->run, IN_CREATE | IN_DELETE | IN_ONLYDIR);
+	/* Absent while stopped; the folder's creation wakes us then. A keeper's death without a word closes the lock. */
+	const char *files[] = { "state", "lock" };
+	for (int i = 0; i < 2; i++) {
+		FORMAT(path, "%s/%s/%s", ve->host->run, ve->name, files[i]);
+		inotify_add_watch(inotify, path, IN_MODIFY | IN_CLOSE_WRITE | IN_DELETE_SELF);
+	}
+	FORMAT(path, "%s/%s", ve->host->run, ve->name);
+	inotify_add_watch(inotify, path, IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_ONLYDIR);
+	return 0;
+}
+
+static int timed_out(struct error *e, int state, int ready, int timeout_ms)
+{
+	return error_set(e, VE_E_TIMEOUT, ETIMEDOUT, "wait", "look at `vectl logs NAME`; the VE was left as it is",
+		"it was not %s within %g seconds", ready ? "ready" : ve_state_name(state), timeout_ms / 1000.0);
+}
+
+static int wait_for(struct ve *ve, int state, int ready, int timeout_ms, struct error *e)
+{
+	cleanup_fd int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	struct children seen = { "" };
+	struct runtime rt;
+	if (inotify < 0)
+		return error_sys(e, errno, "wait", "inotify");
+	for (int64_t end = now_ms() + timeout_ms;;) {
+		/* First watch, then look: what happens in between wakes the poll below. */
+		watch(inotify, ve);
+		int r = runtime_read(ve->host, ve->name, &rt, e);
+		if (r)
+			return r;
+		if (reached(&rt, state, ready, &seen))
+			return 0;
+		if (ready && !rt.alive)
+			return error_set(e, VE_E_STATE, ESRCH, "wait", "look at `vectl logs NAME`", "it ended before it was ready");
+		struct error ignored = { 0 };
+		cleanup_fd int keeper = rt.alive ? runtime_open_keeper(ve, &rt, &ignored) : -EBADF;
+		int64_t left = timeout_ms < 0 ? -1 : end - now_ms();
+		if (timeout_ms >= 0 && left <= 0)
+			return timed_out(e, state, ready, timeout_ms);
+		/* Pausing and an init that says nothing leave no event behind. */
+		int look = (state == VE_PAUSED || rt.state == VE_PAUSED || (ready && rt.init > 0 && !init_says_ready(rt.init)));
+		if (look && (left < 0 || left > LOOK_MS))
+			left = LOOK_MS;
+		struct pollfd p[3] = { { .fd = inotify, .events = POLLIN }, { .fd = keeper, .events = POLLIN },
+			{ .fd = ve->host->cancel_fd, .events = POLLIN } };
+		if (poll(p, 3, left > INT_MAX ? INT_MAX : (int)left) < 0 && errno != EINTR)
+			return error_sys(e, errno, "wait", "poll");
+		if (p[2].revents)
+			return error_set(e, VE_E_INTERRUPTED, EINTR, "wait", NULL, "interrupted; the VE was left as it is");
+		char events[4096];
+		while (read(inotify, events, sizeof events) > 0)
+			;
+	}
+}
+
+int ve_wait(struct ve *ve, int state, int ready, int timeout_ms)
+{
+	struct error *e = host_begin(ve->host);
+	return error_of(ve, e, wait_for(ve, state, ready, timeout_ms, e));
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdbool.h>
+#include <string.h>
+
+#include "lib/base/util.h"
+#include "lib/spec/internal.h"
+
+#define COUNT_TOP (INT64_MAX - 1) /* what is above is SPEC_MAX, "max" */
+#define ID_TOP    (((int64_t)1 << 31) - 65536)
+#define U         SPEC_UNSUPPORTED
+#define RLIMIT(name, doc)                                                                                              \
+	{                                                                                                              \
+		"rlimit." name, SPEC_COUNT, U, 0, COUNT_TOP, NULL, NULL, doc                                           \
+	}
+
+/*
+ * Rows of one group stand together. Lists have no fallback: what an absent list means is said where it is used.
+ * clang-format off: one row a line.
+ */
+/* clang-format off */
+const struct spec_key spec_keys[] = {
+	{"name", SPEC_NAME, SPEC_READONLY, 0, 0, NULL, NULL, "The VE's name."},
+	{"uuid", SPEC_UUID, SPEC_READONLY, 0, 0, NULL, NULL, "Fresh for each create and clone; what the guest's machine id comes from."},
+	{"hostname", SPEC_HOSTNAME, 0, 0, 64, NULL, NULL, "The UTS name, and what /etc/hostname is set to. Not set: the VE's name, and /etc/hostname is left alone."},
+	{"image", SPEC_STRING, SPEC_READONLY, 0, 255, NULL, NULL, "The image that the VE was created from."},
+	{"arch", SPEC_STRING, SPEC_READONLY, 0, 32, NULL, NULL, "The image's architecture, as uname -m has it."},
+	{"init", SPEC_LIST, 0, 0, 64, NULL, NULL, "The command line of PID 1. Not set: the first of /usr/lib/systemd/systemd, /lib/systemd/systemd, /sbin/init."},
+	{"env.*", SPEC_STRING, SPEC_FREE_KEY, 0, 4096, NULL, NULL, "A variable in PID 1's environment."},
+	{"userns.base", SPEC_INTEGER, 0, 65536, ID_TOP, NULL, NULL, "The first of the VE's 65536 host ids, a multiple of 65536. Not set: from the pool of vectl.conf."},
+	{"privileged", SPEC_BOOL, 0, 0, 0, NULL, "false", "True: no user namespace, so that root inside is root of the host."},
+	{"cpu.count", SPEC_INTEGER, U, 1, 8192, NULL, NULL, "How many CPUs the guest sees."},
+	{"cpu.limit", SPEC_PERCENT, U, 1, 819200, NULL, NULL, "CPU quota in per cent of one CPU: 150%."},
+	{"cpu.weight", SPEC_INTEGER, U, 1, 10000, NULL, NULL, "Share of the CPU under contention."},
+	{"cpu.set", SPEC_LIST, U, 0, 0, NULL, NULL, "CPUs that the VE may run on: 0-3,7."},
+	{"memory.max", SPEC_SIZE, U, 1, COUNT_TOP, NULL, NULL, "Memory that the VE can have."},
+	{"memory.high", SPEC_SIZE, U, 1, COUNT_TOP, NULL, NULL, "Memory above which the VE is slowed down."},
+	{"memory.low", SPEC_SIZE, U, 0, COUNT_TOP, NULL, NULL, "Memory that is left to the VE while others can give some up."},
+	{"memory.swap", SPEC_SIZE, U, 0, COUNT_TOP, NULL, NULL, "Swap, on top of memory.max."},
+	{"pids.max", SPEC_COUNT, U, 1, COUNT_TOP, NULL, NULL, "Processes and threads at once."},
+	{"hugetlb.*", SPEC_COUNT, U, 0, COUNT_TOP, NULL, NULL, "Huge pages of that size: hugetlb.2M."},
+	RLIMIT("as", "Hard limit on address space, bytes."),
+	RLIMIT("core", "Hard limit on core files, bytes."),
+	RLIMIT("cpu", "Hard limit on CPU time of one process, seconds."),
+	RLIMIT("data", "Hard limit on data segments, bytes."),
+	RLIMIT("fsize", "Hard limit on file size, bytes."),
+	RLIMIT("locks", "Hard limit on file locks."),
+	RLIMIT("memlock", "Hard limit on locked memory, bytes."),
+	RLIMIT("msgqueue", "Hard limit on POSIX message queues, bytes."),
+	RLIMIT("nice", "Ceiling of the nice value, as 20 minus it."),
+	RLIMIT("nofile", "Hard limit on open files of one process."),
+	RLIMIT("nproc", "Hard limit on processes of one user."),
+	RLIMIT("rss", "Hard limit on resident memory, bytes; without effect on Linux."),
+	RLIMIT("rtprio", "Ceiling of the real-time priority."),
+	RLIMIT("rttime", "Hard limit on real-time CPU time without a blocking call, microseconds."),
+	RLIMIT("sigpending", "Hard limit on queued signals."),
+	RLIMIT("stack", "Hard limit on stacks, bytes."),
+	{"io.weight", SPEC_INTEGER, U, 1, 10000, NULL, NULL, "Share of block I/O under contention."},
+	{"io.*.rbps", SPEC_SIZE, U, 1, COUNT_TOP, NULL, NULL, "Bytes read from that device in a second."},
+	{"io.*.wbps", SPEC_SIZE, U, 1, COUNT_TOP, NULL, NULL, "Bytes written to that device in a second."},
+	{"io.*.riops", SPEC_COUNT, U, 1, COUNT_TOP, NULL, NULL, "Reads from that device in a second."},
+	{"io.*.wiops", SPEC_COUNT, U, 1, COUNT_TOP, NULL, NULL, "Writes to that device in a second."},
+	{"disk.size", SPEC_SIZE, U, 1 << 20, COUNT_TOP, NULL, NULL, "Quota on what the VE writes."},
+	{"disk.inodes", SPEC_COUNT, U, 1, COUNT_TOP, NULL, NULL, "Quota on files that the VE makes."},
+	{"storage", SPEC_ENUM, 0, 0, 0, "overlay|btrfs|loop|dir", "overlay", "How the VE's disk is kept."},
+	{"network", SPEC_ENUM, 0, 0, 0, "private|none|host", "private", "private: a network namespace of its own; none: one with loopback alone; host: the host's."},
+	{"net.*.type", SPEC_ENUM, U, 0, 0, "bridge|routed|macvlan|phys", NULL, "What kind of interface it is."},
+	{"net.*.link", SPEC_STRING, U, 0, 15, NULL, NULL, "The host's bridge or device behind it."},
+	{"net.*.mac", SPEC_STRING, U, 0, 17, NULL, NULL, "Its hardware address."},
+	{"net.*.ipv4", SPEC_LIST, U, 0, 0, NULL, NULL, "IPv4 addresses, with prefix length."},
+	{"net.*.ipv6", SPEC_LIST, U, 0, 0, NULL, NULL, "IPv6 addresses, with prefix length."},
+	{"net.*.gateway", SPEC_LIST, U, 0, 2, NULL, NULL, "Default routes, one a family."},
+	{"net.*.mtu", SPEC_INTEGER, U, 68, 65535, NULL, NULL, "Largest packet."},
+	{"net.*.vlan", SPEC_INTEGER, U, 1, 4094, NULL, NULL, "VLAN id on the bridge."},
+	{"net.*.rate_in", SPEC_RATE, U, 1000, COUNT_TOP, NULL, NULL, "Bits that the VE receives in a second."},
+	{"net.*.rate_out", SPEC_RATE, U, 1000, COUNT_TOP, NULL, NULL, "Bits that the VE sends in a second."},
+	{"net.*.filter", SPEC_LIST, U, 0, 0, NULL, NULL, "What the VE is kept from sending."},
+	{"net.*.ports", SPEC_LIST, U, 0, 0, NULL, NULL, "Published ports: 8080:80/tcp."},
+	{"dns.servers", SPEC_LIST, U, 0, 16, NULL, NULL, "The resolver's servers."},
+	{"dns.search", SPEC_LIST, U, 0, 32, NULL, NULL, "The resolver's search domains."},
+	{"mount.*.source", SPEC_PATH, U, 0, 0, NULL, NULL, "The host's path."},
+	{"mount.*.target", SPEC_PATH, U, 0, 0, NULL, NULL, "The path inside."},
+	{"mount.*.type", SPEC_STRING, U, 0, 32, NULL, NULL, "File system type; a bind mount where it is not set."},
+	{"mount.*.options", SPEC_LIST, U, 0, 0, NULL, NULL, "Mount options."},
+	{"mount.*.idmap", SPEC_BOOL, U, 0, 0, NULL, NULL, "Whether owners are mapped to the VE's ids."},
+	{"device.*.path", SPEC_PATH, U, 0, 0, NULL, NULL, "The device node."},
+	{"device.*.mode", SPEC_STRING, U, 0, 4, NULL, NULL, "Its mode inside, in octal."},
+	{"device.*.uid", SPEC_INTEGER, U, 0, 65535, NULL, NULL, "Its owner inside."},
+	{"device.*.gid", SPEC_INTEGER, U, 0, 65535, NULL, NULL, "Its group inside."},
+	{"device.*.access", SPEC_STRING, U, 0, 3, NULL, NULL, "Of r, w and m."},
+	{"features", SPEC_LIST, U, 0, 0, "nesting|fuse|tun|keyctl|mknod", NULL, "What the guest may do beyond the default."},
+	{"caps.keep", SPEC_LIST, U, 0, 0, NULL, NULL, "Capabilities that the guest has besides the default ones."},
+	{"caps.drop", SPEC_LIST, U, 0, 0, NULL, NULL, "Capabilities that the guest lacks."},
+	{"seccomp", SPEC_STRING, 0, 0, 4096, NULL, "default", "The system call filter: default, strict, unconfined, or a file."},
+	{"apparmor", SPEC_STRING, U, 0, 255, NULL, NULL, "The AppArmor profile."},
+	{"sysctl.*", SPEC_STRING, U | SPEC_FREE_KEY, 0, 4096, NULL, NULL, "A sysctl that belongs to one of the VE's namespaces."},
+	{"boot.auto", SPEC_BOOL, U, 0, 0, NULL, NULL, "Whether the VE starts with the host."},
+	{"boot.order", SPEC_INTEGER, U, 0, 1000000, NULL, NULL, "Lower starts first."},
+	{"boot.delay", SPEC_SECONDS, U, 0, 86400, NULL, NULL, "Wait after this VE before the next one is started."},
+	{"boot.on_exit", SPEC_ENUM, U, 0, 0, "stop|restart|restart-on-failure", NULL, "What follows an init that ended by itself."},
+	{"stop.signal", SPEC_SIGNAL, SPEC_LIVE, 1, 64, NULL, NULL, "The signal that asks init to shut down. Not set: what the kind of init understands."},
+	{"stop.timeout", SPEC_SECONDS, SPEC_LIVE, 1, 86400, NULL, "90", "How long stop waits before it kills."},
+	{"hooks.pre-start", SPEC_PATH, U, 0, 0, NULL, NULL, "The host's executable to run before the start."},
+	{"hooks.start", SPEC_PATH, U, 0, 0, NULL, NULL, "The host's executable to run after the start."},
+	{"hooks.stop", SPEC_PATH, U, 0, 0, NULL, NULL, "The host's executable to run before the stop."},
+	{"hooks.post-stop", SPEC_PATH, U, 0, 0, NULL, NULL, "The host's executable to run after the stop."},
+	{"labels.*", SPEC_STRING, SPEC_FREE_KEY | SPEC_LIVE, 0, 4096, NULL, NULL, "A tag of your own; nothing looks at it but `list --label`."},
+	{"suspended", SPEC_STRING, U, 0, 4096, NULL, NULL, "A reason: start is refused with it."},
+	{NULL},
+};
+/* clang-format on */
+
+size_t spec_component(const char *path)
+{
+	return strcspn(path, ".");
+}
+
+enum match { MATCH_NONE, MATCH_GROUP, MATCH_KEY };
+
+/* GROUP: the row's key goes on where the path ends. */
+static enum match match(const struct spec_key *row, const char *path)
+{
+	const char *key = row->key;
+
+	for (;;) {
+		size_t k = spec_component(key), p = spec_component(path);
+		bool any = k == 1 && *key == '*';
+
+		if (p == 0)
+			return MATCH_NONE;
+		if (any && !key[k] && row->flags & SPEC_FREE_KEY)
+			return MATCH_KEY;
+		if (!any && (k != p || memcmp(key, path, k) != 0))
+			return MATCH_NONE;
+		if (!path[p])
+			return key[k] ? MATCH_GROUP : MATCH_KEY;
+		if (!key[k])
+			return MATCH_NONE;
+		key += k + 1;
+		path += p + 1;
+	}
+}
+
+const struct spec_key *spec_find_key(const char *path)
+{
+	const struct spec_key *row;
+
+	for (row = spec_keys; row->key; row++)
+		if (match(row, path) == MATCH_KEY)
+			return row;
+	return NULL;
+}
+
+int spec_is_group(const char *path)
+{
+	const struct spec_key *row;
+
+	for (row = spec_keys; row->key; row++)
+		if (match(row, path) == MATCH_GROUP)
+			return 1;
+	return 0;
+}
+
+int spec_is_free_group(const char *path)
+{
+	const struct spec_key *row;
+	size_t n = strlen(path);
+
+	for (row = spec_keys; row->key; row++)
+		if (row->flags & SPEC_FREE_KEY && !strncmp(row->key, path, n) && !strcmp(row->key + n, ".*"))
+			return 1;
+	return 0;
+}
+
+size_t spec_group_length(const char *row_key)
+{
+	const char *star = strstr(row_key, ".*.");
+
+	return star ? (size_t)(star - row_key) + 2 : 0;
+}
+
+enum { WORD = 96 };
+
+/* Edits between two words: a letter more, less or other, or two exchanged. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned char row[3][WORD + 1];
+	unsigned char *before = row[0], *last = row[1], *now = row[2], *swap;
+	size_t n = strlen(a), m = strlen(b), i, j;
+
+	if (n > WORD || m > WORD)
+		return WORD;
+	for (j = 0; j <= m; j++)
+		last[j] = (unsigned char)j;
+	for (i = 1; i <= n; i++) {
+		now[0] = (unsigned char)i;
+		for (j = 1; j <= m; j++) {
+			unsigned best = last[j - 1] + (a[i - 1] != b[j - 1]);
+
+			if (last[j] + 1u < best)
+				best = last[j] + 1u;
+			if (now[j - 1] + 1u < best)
+				best = now[j - 1] + 1u;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1u < best)
+				best = before[j - 2] + 1u;
+			now[j] = (unsigned char)best;
+		}
+		swap = before;
+		before = last;
+		last = now;
+		now = swap;
+	}
+	return last[m];
+}
+
+/* The row's key with what the path has where the key has `*`: what the user may have meant. -1: it does not fit. */
+static int meant(const struct spec_key *row, const char *path, char *buf, size_t size)
+{
+	const char *key = row->key;
+	size_t used = 0;
+
+	while (*key) {
+		size_t k = spec_component(key), p = spec_component(path), n = k;
+		const char *from = key;
+
+		if (k == 1 && *key == '*' && p > 0) {
+			from = path;
+			n = row->flags & SPEC_FREE_KEY ? strlen(path) : p;
+		}
+		if (used + n + 2 > size)
+			return -1;
+		memcpy(buf + used, from, n);
+		used += n;
+		key += k;
+		path += from == path ? n : p;
+		path += *path == '.';
+		if (*key) {
+			buf[used++] = '.';
+			key++;
+		}
+	}
+	buf[used] = '\0';
+	return 0;
+}
+
+static const struct spec_key *nearest(const char *path, char *buf, size_t size)
+{
+	const struct spec_key *row, *best = NULL;
+	size_t length = strlen(path);
+	unsigned least = (unsigned)(1 + length / 4);
+	char words[WORD + 1];
+
+	if (length > WORD || !length)
+		return NULL;
+	for (row = spec_keys; row->key; row++) {
+		const char *last = strrchr(row->key, '.');
+		unsigned d;
+
+		if (meant(row, path, words, sizeof(words)) < 0)
+			continue;
+		d = distance(path, words);
+		/* The right word without its group is as near as one slip of the finger. */
+		if (d > 1 && last && !strcmp(last + 1, path))
+			d = 1;
+		if (d < least || (d == least && !best)) {
+			if (buf && (size_t)snprintf(buf, size, "%s", words) >= size)
+				continue;
+			least = d;
+			best = row;
+		}
+	}
+	return best;
+}
+
+const char *spec_nearest_key(const char *path)
+{
+	const struct spec_key *row = nearest(path, NULL, 0);
+
+	return row ? row->key : NULL;
+}
+
+int spec_nearest_words(const char *path, char *buf, size_t size)
+{
+	return nearest(path, buf, size) != NULL;
+}

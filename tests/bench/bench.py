@@ -1,0 +1,503 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""vectl beside lxc and the floor, in turn, in one run. `run` builds, makes the namespaces and calls this."""
+import argparse
+import concurrent.futures
+import json
+import os
+import platform
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import chart
+import stats
+from peers import CGROUPS, LXC_BASE, Failure, Floor, Lxc, Machine, Vectl, folders
+
+MILLISECONDS = 1e6
+CONSOLE_OUTPUT = 1 << 20
+EXECS = 10
+
+# key, title, unit, what is divided by what, and at most which ratio; no target is in seconds
+ROWS = [
+    ("start", "start to init's first byte", "ns", ("vectl", "lxc"), 0.5),
+    ("command", "start until the command returns", "ns", ("vectl", "lxc"), None),
+    ("exec", "exec of true", "ns", ("vectl", "lxc"), 0.5),
+    ("stop", "stop, init ends by itself", "ns", ("vectl", "lxc"), None),
+    ("kill", "stop --force", "ns", ("vectl", "lxc"), None),
+    ("list", "list", "ns", ("vectl", "lxc"), 0.1),
+    ("create", "create of a big and a small image", "ns", ("3 GB", "30 MB"), 1.2),
+    ("memory", "anonymous memory that stays behind", "KB", ("vectl", "lxc"), None),
+]
+MEMORY_LIMIT = 120  # KB, keeper and supervisor together
+
+
+def arguments():
+    p = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
+    p.add_argument("--rounds", type=int, default=30, metavar="N", help="rounds of each row (30)")
+    p.add_argument("--rows", default="", metavar="A,B", help="of start,list,create,memory alone (all of them)")
+    p.add_argument("--json", metavar="FILE", help="results with raw samples (build-bench/results.json)")
+    p.add_argument("--svg", metavar="FILE", help="chart (build-bench/results.svg)")
+    p.add_argument("--check", action="store_true", help="exit 1 when a ratio's 95 %% bound misses its target")
+    p.add_argument("--ves", type=int, default=200, metavar="N", help="VEs of the list (200), a tenth of them running")
+    p.add_argument("--big", type=int, default=3072, metavar="MB", help="size of the big image of create (3072)")
+    p.add_argument("--storm", type=int, nargs="?", const=60, default=0, metavar="N",
+                   help="start N (60) Debian VEs with systemd at once, count those that reach running")
+    p.add_argument("--debian", default="", metavar="TARBALL",
+                   help="image of --storm (built from the template debian/13)")
+    p.add_argument("--lxc-maps", choices=sorted(Lxc.MAPS), default="direct",
+                   help="who writes the id maps of lxc (direct)")
+    p.add_argument("--no-build", action="store_true", help="measure what build-bench/ holds already")
+    for hidden in ("--work", "--build", "--host-pidns"):
+        p.add_argument(hidden, help=argparse.SUPPRESS)
+    a = p.parse_args()
+    if a.rounds < 1 or a.ves < 1 or a.big < 31 or a.storm < 0:
+        p.error("numbers must be positive, and the big image bigger than the small one")
+    known = {"start", "list", "create", "memory"}
+    a.rows = set(filter(None, a.rows.split(","))) or known
+    if a.rows - known:
+        p.error(f"no such row: {', '.join(sorted(a.rows - known))}")
+    return a
+
+
+class Progress:
+    def __init__(self):
+        self.shown = sys.stderr.isatty()
+
+    def say(self, words):
+        if self.shown:
+            sys.stderr.write(f"\r\033[K{words}")
+            sys.stderr.flush()
+
+    def done(self):
+        if self.shown:
+            sys.stderr.write("\r\033[K")
+
+
+# ---- images
+
+def make_image(top, init, owner=0):
+    """busybox, and an init that says when its first byte goes out: the same files for all peers."""
+    for folder in ("bin", "sbin", "dev", "proc", "sys", "run", "tmp", "etc", "root", "mnt", "var"):
+        os.makedirs(os.path.join(top, folder))
+    shutil.copy("/bin/busybox", os.path.join(top, "bin/busybox"))
+    for applet in ("sh", "true", "reboot", "yes", "head", "cat"):
+        os.symlink("busybox", os.path.join(top, "bin", applet))
+    shutil.copy(init, os.path.join(top, "sbin/init"))
+    for name, text in (("passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("group", "root:x:0:\n")):
+        with open(os.path.join(top, "etc", name), "w", encoding="ascii") as f:
+            f.write(text)
+    for folder, inner, files in os.walk(top):
+        for name in inner + files + ["."]:
+            os.chown(os.path.join(folder, name), owner, owner, follow_symlinks=False)
+    return top
+
+
+def fill(top, megabytes, files):
+    """Real blocks, neither sparse nor all alike: a third of the size in many files, the rest in a few big ones."""
+    rng = random.Random(megabytes)
+    block = rng.randbytes(1 << 18) + b"the quick brown fox jumps over the lazy dog\n" * 6000
+    small = megabytes * (1 << 20) // 3 // files
+    for i in range(files):
+        folder = os.path.join(top, "usr", f"{i % 97:02}")
+        os.makedirs(folder, exist_ok=True)
+        at = rng.randrange(len(block))
+        piece = (block[at:] + block * (small // len(block) + 1))[:rng.randrange(small // 2, small * 3 // 2)]
+        with open(os.path.join(folder, f"file{i}"), "wb") as f:
+            f.write(piece)
+    left = megabytes * (1 << 20) * 2 // 3
+    number = 0
+    while left > 0:
+        size = min(left, 256 << 20)
+        with open(os.path.join(top, "usr", f"big{number}"), "wb") as f:
+            while size > 0:
+                piece = rng.randbytes(8) + block[:size]
+                f.write(piece)
+                size -= len(piece)
+                left -= len(piece)
+        number += 1
+
+
+# ---- the rows
+
+class Bench:
+    def __init__(self, options, machine, progress):
+        self.options, self.machine, self.progress = options, machine, progress
+        self.samples = {key: {} for key, *_ in ROWS}
+        self.problems = []
+        self.storm = None
+        image = make_image(os.path.join(machine.work, "image"), machine.init)
+        shifted = make_image(os.path.join(machine.work, "image-lxc"), machine.init, LXC_BASE)
+        self.image = image
+        self.floor, self.vectl = Floor(machine, image), Vectl(machine, image)
+        self.lxc = Lxc(machine, shifted, options.lxc_maps)
+        self.peers = []
+
+    def ve(self, words):
+        return self.machine.prefix + words
+
+    def problem(self, row, words):
+        self.problems.append({"row": row, "message": str(words)})
+        self.progress.done()
+        print(f"bench: {row}: {words}", file=sys.stderr)
+
+    def add(self, row, series, value):
+        if value is not None:
+            self.samples[row].setdefault(series, []).append(value)
+
+    def own(self, ve):
+        """The top cgroups of a running VE are this run's to remove."""
+        self.machine.own_cgroups |= {os.path.relpath(p, CGROUPS).split("/")[0] for p in self.machine.cgroups_of(ve)}
+
+    def find_peers(self):
+        """A peer that cannot do one round takes no part, and is said."""
+        for peer in (self.floor, self.vectl, self.lxc):
+            ve = self.ve("life")
+            try:
+                peer.set_up()
+                peer.prepare(ve)
+                peer.start(ve)
+                self.own(ve)
+                peer.exec_true(ve)
+                peer.stop(ve, True)
+                self.peers.append(peer)
+            except (Failure, OSError, subprocess.SubprocessError, ValueError, KeyError, AttributeError) as e:
+                self.problem(peer.name, f"missing: {e}")
+
+    def life(self):
+        """Rounds of start, exec and stop; both ways to stop in each round; a peer in turn is first."""
+        ve = self.ve("life")
+        for r in range(self.options.rounds):
+            self.progress.say(f"start, exec, stop: round {r + 1} of {self.options.rounds}")
+            for force in (True, False):
+                first = r % len(self.peers)
+                for peer in self.peers[first:] + self.peers[:first]:
+                    byte, command = peer.start(ve)
+                    self.add("start", peer.name, byte)
+                    self.add("command", peer.name, command)
+                    self.add("exec", peer.name, peer.exec_true(ve))
+                    self.add("kill" if force else "stop", peer.name, peer.stop(ve, force))
+
+    def list(self):
+        """A root of its own, so that nothing else is in the list."""
+        peers = [Vectl(self.machine, self.image, "root-list"),
+                 Lxc(self.machine, self.lxc.image, self.lxc.maps, "lxc-list")]
+        peers = [p for p in peers if p.name in [q.name for q in self.peers]]
+        ves = [self.ve(f"list{i}") for i in range(self.options.ves)]
+        running = ves[:: 10]
+        for peer in peers:
+            if peer.name == "vectl":
+                peer.set_up()
+            for i, ve in enumerate(ves):
+                self.progress.say(f"list: {peer.name}: {i + 1} of {len(ves)}")
+                peer.prepare(ve)
+            for ve in running:
+                peer.start(ve)
+                self.own(ve)
+        for r in range(self.options.rounds):
+            for peer in peers if r % 2 == 0 else peers[::-1]:
+                self.progress.say(f"list: round {r + 1} of {self.options.rounds}")
+                before, after = self.machine.timed(*peer.list_command())
+                with open(self.machine.out, "rb") as f:
+                    text = f.read()
+                shown = text.count(self.machine.prefix.encode() + b"list")
+                up = text.lower().count(b"running")
+                if (shown, up) != (len(ves), len(running)):
+                    raise Failure(f"{peer.name} lists {shown} VEs, {up} running, of {len(ves)}, {len(running)}")
+                self.add("list", peer.name, after - before)
+        for peer in peers:
+            for ve in running:
+                peer.stop(ve, True)
+
+    def create(self):
+        """Images are imported before: what is measured is a VE from an image that is there."""
+        if self.vectl not in self.peers:
+            return
+        for name, megabytes, files in (("30 MB", 30, 200), ("3 GB", self.options.big, 20000)):
+            self.progress.say(f"create: making an image of {megabytes} MB")
+            folder = os.path.join(self.machine.work, "fill")
+            make_image(folder, self.machine.init)
+            fill(folder, megabytes, files)
+            self.progress.say(f"create: importing an image of {megabytes} MB")
+            self.vectl.import_image(self.image_of(name), folder)
+            shutil.rmtree(folder)
+        os.sync()  # the import's writes are not what create is measured against
+        for r in range(self.options.rounds):
+            self.progress.say(f"create: round {r + 1} of {self.options.rounds}")
+            for name in ("3 GB", "30 MB") if r % 2 == 0 else ("30 MB", "3 GB"):
+                ve = self.ve(f"create{r}")
+                self.add("create", name, self.vectl.create(ve, self.image_of(name)))
+                self.vectl.destroy(ve)
+        for name in ("3 GB", "30 MB"):
+            self.vectl.run("image", "remove", self.image_of(name))
+
+    @staticmethod
+    def image_of(name):
+        return "bench/" + name.lower().replace(" ", "")
+
+    def memory(self):
+        """What stays behind after console output, execs and a reboot that the guest made: memory that leaks shows."""
+        ve = self.ve("life")
+        peers = [p for p in self.peers if p is not self.floor]
+        for r in range(min(self.options.rounds, 5)):
+            for peer in peers:
+                self.progress.say(f"memory: round {r + 1}: {peer.name}")
+                peer.start(ve)
+                self.machine.run(*peer.exec_command(ve, "/bin/sh", "-c",
+                                                    f"yes a line of output | head -c {CONSOLE_OUTPUT} > /dev/console"))
+                for _ in range(EXECS):
+                    peer.exec_true(ve)
+                before = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+                self.machine.run(*peer.exec_command(ve, "/bin/reboot", "-f"), ok=())
+                peer.first_byte(ve, before)
+                self.add("memory", peer.name, peer.anonymous(ve))
+                peer.stop(ve, True)
+
+    # -- not a ratio: how many come up
+
+    def run_storm(self):
+        if self.vectl not in self.peers:
+            return
+        vectl, count = Vectl(self.machine, None, "root-storm"), self.options.storm
+        vectl.image = "debian/13"
+        self.progress.say("storm: the image")
+        if self.options.debian:
+            vectl.import_image("debian/13", os.path.abspath(self.options.debian))
+        else:
+            vectl.run("image", "build", "debian/13")
+        ves = [self.ve(f"storm{i}") for i in range(count)]
+        for i, ve in enumerate(ves):
+            self.progress.say(f"storm: creating {i + 1} of {count}")
+            vectl.prepare(ve)
+
+        def boot(ve):
+            vectl.run("start", ve)
+            done = subprocess.run(vectl.command("exec", ve, "--", "systemctl", "is-system-running", "--wait"),
+                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=600, check=False,
+                                  env=self.machine.environment)
+            return done.stdout.decode(errors="replace").strip() or done.stderr.decode(errors="replace").strip()
+
+        def outcome(future):
+            try:
+                return future.result()
+            except (Failure, subprocess.SubprocessError) as e:
+                return str(e)
+
+        self.progress.say(f"storm: {count} VEs boot")
+        began = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(count) as pool:
+            futures = [pool.submit(boot, ve) for ve in ves]
+            states = [outcome(f) for f in futures]
+        seconds = time.monotonic() - began
+        for ve in ves:
+            self.own(ve)
+        # Counted once more when all are up: one that came up and fell over does not count.
+        states_now = [vectl.run("exec", ve, "--", "systemctl", "is-system-running", ok=()).strip() for ve in ves]
+        running = states_now.count(b"running")
+        self.storm = {"ves": count, "running": running, "seconds": round(seconds, 1),
+                      "others": sorted({s for s in states if s != "running"})}
+        for ve in ves:
+            vectl.run("stop", ve, "--force", ok=())
+
+    def run(self):
+        self.find_peers()
+        for row, step in (("start", self.life), ("list", self.list), ("create", self.create), ("memory", self.memory)):
+            if row in self.options.rows:
+                self.attempt(row, step)
+        if self.options.storm:
+            self.attempt("storm", self.run_storm)
+
+    def attempt(self, row, step):
+        try:
+            step()
+        except (Failure, OSError, subprocess.SubprocessError, ValueError, KeyError) as e:
+            self.problem(row, e)
+
+
+# ---- results
+
+def show(unit):
+    if unit == "KB":
+        return lambda value: f"{value:.0f} KB"
+    return lambda value: f"{value / MILLISECONDS:.{2 if value < 100 * MILLISECONDS else 0}f} ms"
+
+
+def evaluate(bench):
+    rows = []
+    for key, title, unit, (over, under), target in ROWS:
+        samples = bench.samples[key]
+        if key == "list":
+            title = f"list of {bench.options.ves} VEs"
+        row = {"key": key, "title": title, "unit": unit, "samples": samples, "target": target, "format": show(unit),
+               "spread": {name: stats.spread(values) for name, values in samples.items() if values},
+               "ratios": {}}
+        for name in (under, "floor"):
+            if samples.get(over) and samples.get(name):
+                row["ratios"][f"{over}/{name}"] = stats.ratio(samples[over], samples[name])
+        row["against"] = f"{over}/{under}"
+        rows.append(row)
+    return rows
+
+
+def verdicts(rows, bench):
+    """(what, met) of every target. A row that was asked for and has no ratio misses it."""
+    asked = {"start": "start", "exec": "start", "list": "list", "create": "create", "memory": "memory"}
+    out = []
+    for row in rows:
+        if asked.get(row["key"]) not in bench.options.rows:
+            continue
+        if row["key"] == "memory":
+            ours, theirs = row["samples"].get("vectl"), row["samples"].get("lxc")
+            worst = f"{max(ours)} KB at worst" if ours else "not measured"
+            out.append((f"memory <= {MEMORY_LIMIT} KB: {worst}", bool(ours) and max(ours) <= MEMORY_LIMIT))
+            out.append(("memory of lxc beside it: " + ("measured" if theirs else "not measured"), bool(theirs)))
+        elif row["target"] is not None:
+            r = row["ratios"].get(row["against"])
+            said = f"95 % bound {r['high']:.3f}" if r else "not measured"
+            out.append((f"{row['key']}: {row['against']} <= {row['target']}: {said}",
+                        bool(r) and r["high"] <= row["target"]))
+    if "start" in bench.options.rows:
+        out.append(("floor beside it: " + ("measured" if bench.samples["start"].get("floor") else "not measured"),
+                    bool(bench.samples["start"].get("floor"))))
+    if bench.options.storm:
+        s = bench.storm or {"running": 0, "ves": bench.options.storm}
+        out.append((f"storm: {s['running']} of {s['ves']} running", s["running"] == s["ves"]))
+    out += [(f"{p['row']}: {p['message']}", False) for p in bench.problems]
+    return out
+
+
+def table(rows):
+    """At most 80 columns."""
+    names = {"start": "start to 1st byte", "command": "start returns", "exec": "exec true", "stop": "stop",
+             "kill": "stop --force", "memory": "memory behind"}
+    peers = ("floor", "vectl", "lxc")
+    lines = [f"{'medians':<18}{'floor':>10}{'vectl':>10}{'lxc':>10}  {'vectl/lxc (95 %)':<20}{'vectl/floor':>10}"]
+    last = []
+    for row in rows:
+        medians = {name: row["format"](spread["median"]) for name, spread in row["spread"].items()}
+        ratio, above = row["ratios"].get(row["against"]), row["ratios"].get("vectl/floor")
+        said = f"{ratio['ratio']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" if ratio else "-"
+        if row["key"] == "create":
+            last += [f"create, 3 GB image {medians['3 GB']}, 30 MB image {medians['30 MB']}: {said}"] if ratio else []
+        elif medians:
+            cells = "".join(f"{medians.get(name, '-'):>10}" for name in peers)
+            lines.append(f"{names.get(row['key'], row['title']):<18}{cells}  {said:<20}"
+                         f"{format(above['ratio'], '.2f') if above else '-':>10}")
+    return "\n".join(lines + last)
+
+
+def host(bench):
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        model = next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), "unknown")
+    return {"kernel": platform.release(), "machine": platform.machine(), "cpus": os.cpu_count(), "cpu": model,
+            "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+            "peers": {p.name: p.describe() for p in bench.peers}}
+
+
+def document(rows, bench, results, facts):
+    return {"format": 1, "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "host": facts,
+            "rounds": bench.options.rounds, "ves": bench.options.ves, "big_bytes": bench.options.big << 20,
+            "bound": f"bootstrap over paired rounds, {stats.REPETITIONS} draws, 2.5 and 97.5 percentiles",
+            "rows": [{k: v for k, v in row.items() if k != "format"} for row in rows],
+            "storm": bench.storm, "problems": bench.problems,
+            "targets": [{"what": what, "met": met} for what, met in results]}
+
+
+def draw(rows, bench, facts):
+    def words(row):
+        return ", ".join(f"{name} {r['ratio']:.2f} (95 %: {r['low']:.2f} to {r['high']:.2f})"
+                         for name, r in row["ratios"].items())
+    heading = ("vectl beside lxc and the floor",
+               f"{bench.options.rounds} rounds in turn, Linux {facts['kernel']}, {facts['cpus']} CPUs; "
+               "bars are medians, dots are samples")
+    notes = ["All: the same busybox image, an overlay, a user namespace, no network but loopback.",
+             "floor: the fewest system calls that give the same isolation, without seccomp, limits or a way to undo.",
+             "Dots past the 95th percentile of the slowest are left out; raw samples are in the JSON file."]
+    if bench.storm:
+        notes.append(f"{bench.storm['running']} of {bench.storm['ves']} Debian VEs with systemd, "
+                     "started at once, were running.")
+    return chart.draw(rows, heading, notes, words)
+
+
+# ---- tidying up
+
+def clean(machine):
+    """The pid namespace is ours alone: `run` says which the host's was, and with that one nothing is touched."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) not in (1, os.getpid()):
+            try:
+                os.kill(int(entry), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+    # A root's folder for all of its VEs has a name that says nothing to others: it is known by what is or was in it.
+    tops = {name for name in machine.own_cgroups if os.path.isdir(os.path.join(CGROUPS, name))}
+    tops |= {os.path.relpath(p, CGROUPS).split("/")[0] for p in folders(CGROUPS, 2)
+             if machine.prefix in os.path.basename(p)}
+    return [name for name in sorted(tops) if not remove_cgroup(os.path.join(CGROUPS, name))]
+
+
+def remove_cgroup(top):
+    for folder, _, _ in os.walk(top, topdown=False):
+        for _ in range(200):
+            try:
+                os.rmdir(folder)
+                break
+            except FileNotFoundError:
+                break
+            except OSError:
+                time.sleep(0.01)  # killed, not gone yet: there is no fd to wait on
+    return not os.path.exists(top)
+
+
+def end_with_caller(fifo):
+    with open(fifo, "rb") as f:
+        f.read()
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def main():
+    options = arguments()
+    if not options.host_pidns or os.readlink("/proc/self/ns/pid") == options.host_pidns:
+        sys.exit("bench: not in namespaces of its own: start it by tests/bench/run")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background starts with it ignored
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    threading.Thread(target=end_with_caller, args=(os.path.join(options.work, "alive"),), daemon=True).start()
+    machine, progress = Machine(options.work, options.build), Progress()
+    status = 130
+    try:
+        bench = Bench(options, machine, progress)
+        bench.run()
+        facts = host(bench)
+        rows = evaluate(bench)
+        results = verdicts(rows, bench)
+        progress.done()
+        print(table(rows))
+        if bench.storm:
+            print(f"storm: {bench.storm['running']} of {bench.storm['ves']} Debian VEs running, "
+                  f"{bench.storm['seconds']} s")
+        print()
+        for what, met in results:
+            print(f"{'met   ' if met else 'MISSED'}  {what}")
+        with open(options.json or os.path.join(options.build, "results.json"), "w", encoding="utf-8") as f:
+            json.dump(document(rows, bench, results, facts), f, indent=1)
+            f.write("\n")
+        with open(options.svg or os.path.join(options.build, "results.svg"), "w", encoding="utf-8") as f:
+            f.write(draw(rows, bench, facts))
+        status = 1 if options.check and not all(met for _, met in results) else 0
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        progress.done()
+        for path in clean(machine):
+            print(f"bench: {path}: could not be removed", file=sys.stderr)
+        shutil.rmtree(options.work, ignore_errors=True)  # a caller that was killed does not
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

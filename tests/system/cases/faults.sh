@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# needs: faults
+# limit test_every_step 900
+# limit test_every_step_debian 900
+# limit test_supervisor 120
+#
+# In a build with -Dfaults=true, VECTL_FAULT=ACTOR:STEP kills that actor by SIGKILL right after that step of the plan.
+# For every step of the plan: the start fails, or the VE runs; list tells the truth at once; the next start works, and
+# leaves nothing of the one before.
+
+truth() { # NAME: list says what is so
+	local said
+	said=$(state "$1")
+	case $said in
+	stopped) ;;
+	running)
+		local init
+		init=$(info "$1" "d['pid']")
+		[ -e "/proc/$init/ns/pid" ] || die "list says running, but init $init is not there"
+		;;
+	*) die "list says '$said'" ;;
+	esac
+}
+
+# What must be the same after a crash was mended and the VE stopped as after a clean start and stop.
+ground() {
+	python3 "$T_HERE/snapshot.py" take | grep -v '/console\.'
+}
+
+every_step() { # NAME
+	local name=$1 before after actor step op died=0 ran=0 total=0
+	ok vectl start "$name"
+	ok vectl stop "$name" --timeout 30
+	ok vectl plan "$name" --json
+	json "[print(s['actor'], s['index'], s['op']) for s in d['steps']] and ''" <<<"$OUT" | grep . >"$T_TMP.steps"
+	[ "$(wc -l <"$T_TMP.steps")" -ge 30 ] || die 'the plan has fewer than 30 steps'
+	before=$(ground)
+	while read -r actor step op; do
+		total=$((total + 1))
+		note "killed: $actor after step $step, $op"
+		try env VECTL_FAULT="$actor:$step" timeout 30 vectl start "$name"
+		ne "$STATUS" 124 'a start that hangs'
+		truth "$name"
+		if [ "$STATUS" = 0 ]; then
+			ran=$((ran + 1))
+		else
+			died=$((died + 1))
+			[ "$actor" = caller ] || eq "$(wc -l <"$T_TMP.err")" 1 'lines on stderr'
+		fi
+		# The next vectl that touches the VE mends it; a caller that was killed may have left a VE that runs.
+		if [ "$(state "$name")" = running ]; then
+			guest "$name" true
+			ok vectl stop "$name" --force
+		fi
+		ok vectl start "$name"
+		guest "$name" true
+		ok vectl stop "$name" --force
+		after=$(ground)
+		[ "$after" = "$before" ] || die "left after $actor:$step ($op): $(diff <(echo "$before") <(echo "$after"))"
+	done <"$T_TMP.steps"
+	note "$total steps: $died starts failed, $ran ran"
+	# A build without faults would make every start run.
+	[ "$died" -ge $((total / 2)) ] || die "only $died of $total starts failed: are the faults built in?"
+}
+
+test_every_step() {
+	ok vectl create f1 --image busybox
+	every_step f1
+	ok vectl destroy --force f1
+}
+
+# After a crash, destroy alone must clean up as well.
+# limit test_destroy_after_every_step 600
+test_destroy_after_every_step() {
+	ok vectl create f2 --image busybox
+	ok vectl plan f2 --json
+	json "[print(s['actor'], s['index'], s['op']) for s in d['steps']] and ''" <<<"$OUT" | grep . >"$T_TMP.steps"
+	ok vectl destroy --force f2
+	local before after actor step op
+	before=$(ground)
+	while read -r actor step op; do
+		note "killed: $actor after step $step, $op"
+		ok vectl create f2 --image busybox
+		try env VECTL_FAULT="$actor:$step" timeout 30 vectl start f2
+		ne "$STATUS" 124 'a start that hangs'
+		ok vectl destroy --force f2
+		after=$(ground)
+		[ "$after" = "$before" ] || die "left after $actor:$step ($op): $(diff <(echo "$before") <(echo "$after"))"
+	done <"$T_TMP.steps"
+}
+
+test_supervisor() {
+	ok vectl create f3 --image busybox
+	ok vectl plan f3 --json
+	local steps step
+	steps=$(json "' '.join(str(s['index']) for s in d['steps'] if s['actor'] in ('keeper', 'init'))" <<<"$OUT")
+	for step in $steps; do
+		try env VECTL_FAULT="supervisor:$step" timeout 30 vectl start f3
+		ne "$STATUS" 124 'a start that hangs'
+		truth f3
+		[ "$(state f3)" != running ] || ok vectl stop --force f3
+		ok vectl start f3
+		ok vectl stop --force f3
+	done
+	ok vectl destroy --force f3
+}

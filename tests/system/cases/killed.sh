@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# The processes behind a running VE, killed.
+
+behind() { # NAME: keeper's and supervisor's pid
+	keeper=$(info "$1" "d['keeper']")
+	server=$(pids_of "$1" supervisor | grep -vx "$keeper" || true)
+}
+
+test_supervisor_killed() {
+	busybox_ve k1
+	behind k1
+	[ -n "$server" ] || die 'no supervisor process beside the keeper'
+	local old=$server init
+	init=$(info k1 "d['pid']")
+	kill -9 "$server"
+	until_ 10 sh -c "n=\$(python3 $T_HERE/snapshot.py pids k1 supervisor | grep -vx $keeper) && [ -n \"\$n\" ] && [ \"\$n\" != $old ]"
+	eq "$(state k1)" running
+	eq "$(info k1 "d['pid']")" "$init" 'init of a VE whose supervisor was killed'
+	guest k1 echo alive
+	# It serves the console and the control socket again.
+	guest k1 sh -c 'echo after-the-kill > /dev/console'
+	until_ 10 sh -c 'vectl logs k1 | grep -q after-the-kill'
+	ok vectl stop k1
+	ok vectl destroy --force k1
+}
+
+test_supervisor_killed_again_and_again() {
+	busybox_ve k2
+	local i
+	for i in 1 2 3; do
+		behind k2
+		[ -z "$server" ] || kill -9 "$server"
+		until_ 10 sh -c "n=\$(python3 $T_HERE/snapshot.py pids k2 supervisor | grep -vx $keeper) && [ -n \"\$n\" ] && [ \"\$n\" != '$server' ]"
+	done
+	guest k2 true
+	ok vectl destroy --force k2
+}
+
+test_keeper_killed() {
+	busybox_ve k3
+	behind k3
+	kill -9 "$keeper"
+	# list tells the truth at once.
+	eq "$(state k3)" stopped
+	until_ 5 sh -c "[ -z \"\$(python3 $T_HERE/snapshot.py pids k3)\" ]"
+	ok vectl start k3
+	guest k3 true
+	ok vectl stop k3
+	ok vectl destroy --force k3
+}
+
+test_keeper_killed_then_destroy() {
+	busybox_ve k4
+	behind k4
+	kill -9 "$keeper"
+	ok vectl destroy k4 --force
+}
+
+test_keeper_and_supervisor_killed() {
+	busybox_ve k5
+	behind k5
+	kill -9 "$keeper" $server
+	eq "$(state k5)" stopped
+	ok vectl start k5
+	guest k5 true
+	ok vectl destroy --force k5
+}
+
+test_init_killed() {
+	busybox_ve k6
+	kill -9 "$(info k6 "d['pid']")"
+	ok vectl wait k6 --state stopped --timeout 10
+	ok vectl start k6
+	ok vectl destroy --force k6
+}
+
+test_everything_killed() {
+	busybox_ve k7
+	# shellcheck disable=SC2046 # a list of pids
+	kill -9 $(pids_of k7)
+	until_ 5 sh -c '[ "$(vectl list --names --state stopped)" = k7 ]'
+	ok vectl start k7
+	ok vectl destroy --force k7
+}
+
+test_reaper_killed() {
+	busybox_ve k8
+	local pid exe killed=''
+	for pid in /proc/[0-9]*; do
+		exe=$(readlink "$pid/exe" 2>/dev/null) || continue
+		case $exe in "$T_PREFIX"/*ve-reaper*) kill -9 "${pid#/proc/}" && killed=1 ;; esac
+	done
+	note "a reaper was killed: ${killed:-none was there}"
+	behind k8
+	kill -9 "$keeper"
+	eq "$(state k8)" stopped
+	ok vectl start k8
+	ok vectl destroy --force k8
+}
+
+# vectl killed in the middle of what it does, at many moments.
+# limit test_vectl_killed 180
+test_vectl_killed() {
+	ok vectl create k9 --image busybox
+	local delay
+	for delay in 0.001 0.002 0.003 0.004 0.005 0.006 0.008 0.010 0.015; do
+		try timeout --foreground -s KILL "$delay" vectl start k9
+		case $(state k9) in
+		running | starting) ;;
+		stopped) ;;
+		*) die "state $(state k9)" ;;
+		esac
+		try timeout --foreground -s KILL "$delay" vectl stop --force k9
+		try vectl start k9
+		case $STATUS in 0 | 4) ;; *) die "start after a killed vectl: $STATUS" ;; esac
+		guest k9 true
+		try timeout --foreground -s KILL "$delay" vectl stop --force k9
+		try vectl stop --force k9
+		case $STATUS in 0 | 4) ;; *) die "stop after a killed vectl: $STATUS" ;; esac
+		eq "$(state k9)" stopped
+		eq "$(pids_of k9)" ''
+	done
+	ok vectl destroy --force k9
+}
+
+test_create_and_destroy_killed() {
+	local delay
+	for delay in 0.0005 0.001 0.0015 0.002 0.003 0.005; do
+		try timeout --foreground -s KILL "$delay" vectl create k10 --image busybox
+		try vectl create k10 --image busybox
+		case $STATUS in 0 | 1 | 4) ;; *) die "create after a killed create: $STATUS" ;; esac
+		ok vectl start k10
+		ok vectl stop --force k10
+		try timeout --foreground -s KILL "$delay" vectl destroy --force k10
+		if vectl list --names | grep -qx k10; then ok vectl destroy --force k10; fi
+	done
+}

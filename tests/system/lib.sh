@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# What the cases of the system tier use. A case is a function test_… in cases/*.sh, run by tests/system/run in a bash of
+# its own with a time limit, in the private namespaces that the runner made. It ends by its first failing command.
+#
+# Given by the runner: T_BUILD (build folder), T_PREFIX (where that build is installed), VECTL_ROOT (the VEs' root),
+# T_TMP (scratch folder, emptied for each test), T_CACHE (acceptance tarballs), T_FULL (set: the long cases too).
+
+set -eEuo pipefail
+# shellcheck disable=SC2154 # status is set by the trap itself
+trap 'status=$?; note "line ${BASH_LINENO[0]:-?} of ${FUNCNAME[0]:-main}: status $status: $BASH_COMMAND"; exit $status' ERR
+
+T_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+STATUS=0 OUT='' ERR=''
+
+note() { printf '# %s\n' "$*" >&2; }
+
+skip() {
+	printf '%s\n' "$*" >"$T_TMP.skip"
+	exit 77
+}
+
+die() {
+	note "$*"
+	exit 1
+}
+
+# Runs a command with an empty stdin; STATUS, OUT and ERR are what it gave. Never fails itself.
+try() {
+	note "+ $*"
+	STATUS=0
+	"$@" >"$T_TMP.out" 2>"$T_TMP.err" </dev/null || STATUS=$?
+	OUT=$(tr -d '\0' <"$T_TMP.out")
+	ERR=$(tr -d '\0' <"$T_TMP.err")
+	[ -z "$OUT" ] || head -c 6000 <<<"$OUT" | sed 's/^/#   /' >&2
+	[ -z "$ERR" ] || head -c 6000 <<<"$ERR" | sed 's/^/# ! /' >&2
+	[ "$STATUS" = 0 ] || note "status $STATUS"
+}
+
+# The command must succeed.
+ok() {
+	try "$@"
+	[ "$STATUS" = 0 ] || die "should have succeeded: $*"
+}
+
+# fails STATUS COMMAND...: with this exit status, and exactly one line on stderr, nothing on stdout.
+fails() {
+	local want=$1
+	shift
+	try "$@"
+	[ "$STATUS" = "$want" ] || die "exit status $STATUS, not $want: $*"
+	[ "$(wc -l <"$T_TMP.err")" = 1 ] || die "stderr has $(wc -l <"$T_TMP.err") lines, not one: $*"
+	[ ! -s "$T_TMP.out" ] || die "stdout is not empty: $*"
+}
+
+# exits STATUS COMMAND...: with this exit status, whatever it prints.
+exits() {
+	local want=$1
+	shift
+	try "$@"
+	[ "$STATUS" = "$want" ] || die "exit status $STATUS, not $want: $*"
+}
+
+eq() { # ACTUAL WANTED WHAT
+	[ "$1" = "$2" ] || die "${3:-value}: '$1', not '$2'"
+}
+
+ne() { # ACTUAL UNWANTED WHAT
+	[ "$1" != "$2" ] || die "${3:-value}: '$1' again"
+}
+
+like() { # TEXT EXTENDED-REGEX WHAT
+	grep -qE -- "$2" <<<"$1" || die "${3:-text}: no match for '$2' in: $1"
+}
+
+unlike() {
+	! grep -qE -- "$2" <<<"$1" || die "${3:-text}: '$2' is in: $1"
+}
+
+# json EXPRESSION <DOCUMENT: a Python expression over the document d; true, false and null print as in JSON.
+json() {
+	python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+v = eval(sys.argv[1])
+print(v if isinstance(v, str) else json.dumps(v))' "$1"
+}
+
+# guest NAME COMMAND...: output of a command inside, which must succeed.
+guest() {
+	local name=$1
+	shift
+	ok vectl exec "$name" -- "$@"
+}
+
+# inside NAME SCRIPT: output of a shell script inside, whatever its status (STATUS has it).
+inside() {
+	try vectl exec "$1" -- /bin/sh -c "$2"
+}
+
+info() { # NAME EXPRESSION
+	vectl info "$1" --json | json "$2"
+}
+
+state() { # NAME: as list shows it
+	vectl list --json | json "[v['state'] for v in d['ves'] if v['name'] == '$1'][0]"
+}
+
+# Waits until a condition holds: until_ SECONDS COMMAND...
+until_() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || die "did not come about in time: $*"
+		python3 -c 'import select; select.select([], [], [], 0.05)'
+	done
+}
+
+cleanup_ve() {
+	local name
+	for name; do
+		vectl destroy --force "$name" >/dev/null 2>&1 || true
+	done
+}
+
+# The VE's processes that run on the host's side, from the kernel and not from vectl: pids whose cgroup lies in it.
+pids_of() { # NAME [supervisor|ve]
+	python3 "$T_HERE/snapshot.py" pids "$1" "${2:-}"
+}
+
+pty() { python3 "$T_HERE/pty_run.py" "$@"; }
+
+busybox_ve() { # NAME [OPTION...]: created and running
+	local name=$1
+	shift
+	ok vectl create "$name" --image busybox "$@"
+	ok vectl start "$name" --wait=ready
+}
+
+host_arch_busybox() { command -v busybox; }

@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "lib/base/util.h"
+#include "lib/spec/internal.h"
+
+enum { ANY = SPEC_UNSUPPORTED | SPEC_READONLY };
+
+static struct spec *parse(const char *text, unsigned allow)
+{
+	struct spec *s = NULL;
+	struct error e = {0};
+
+	cr_assert_eq(spec_parse_allow(text, strlen(text), "ve.json", allow, &s, &e), 0, "%s: %s", text, e.wrong);
+	return s;
+}
+
+static char *write_out(const struct spec *s)
+{
+	char *text = NULL;
+	struct error e = {0};
+
+	cr_assert_eq(spec_write(s, &text, &e), 0);
+	return text;
+}
+
+static void set_any(struct spec *s, const char *path, const char *text)
+{
+	struct error e = {0};
+	struct place at = {.tried = "set", .error = &e, .allow = ANY};
+	struct value v;
+
+	cr_assert_eq(value_from_text(&at, path, text, &v), 0, "%s=%s: %s", path, text, e.wrong);
+	cr_assert_eq(spec_store(s, &at, &v), 0);
+}
+
+/* The row's key with names in place of `*`. */
+static void make_path(char *buf, size_t size, const struct spec_key *row, const char *name)
+{
+	const char *star = strchr(row->key, '*');
+
+	if (star)
+		snprintf(buf, size, "%.*s%s%s", (int)(star - row->key), row->key, name, star + 1);
+	else
+		snprintf(buf, size, "%s", row->key);
+}
+
+/* Values that such a row takes, in canonical form, `\n` between. */
+static void make_values(char *buf, size_t size, const struct spec_key *row)
+{
+	static const char *const by_type[] = {
+		[SPEC_STRING] = "x\ny",
+		[SPEC_NAME] = "web1\n101",
+		[SPEC_HOSTNAME] = "web1.example.org\nA",
+		[SPEC_UUID] = "01234567-89ab-cdef-0123-456789abcdef",
+		[SPEC_PATH] = "/\n/a b/\xc3\xa9\"",
+		[SPEC_BOOL] = "true\nfalse",
+		[SPEC_LIST] = "one\none,two\na\\,b,c\\\\",
+		[SPEC_SIGNAL] = "SIGTERM\nSIGRTMIN\nSIGRTMIN+30\n32\nSIGHUP",
+	};
+	char *p;
+
+	switch (row->type) {
+	case SPEC_INTEGER:
+	case SPEC_SECONDS:
+		snprintf(buf, size, "%lld\n%lld", (long long)row->min, (long long)row->max);
+		break;
+	case SPEC_PERCENT:
+		snprintf(buf, size, "%lld%%\n%lld%%", (long long)row->min, (long long)row->max);
+		break;
+	case SPEC_SIZE:
+	case SPEC_RATE:
+	case SPEC_COUNT:
+		snprintf(buf, size, "%lld\n%lld\nmax", (long long)row->min, (long long)row->max);
+		break;
+	default:
+		snprintf(buf, size, "%s", row->choices ? row->choices : by_type[row->type]);
+	}
+	for (p = buf; row->choices && *p; p++)
+		if (*p == '|')
+			*p = '\n';
+}
+
+static void round_trip(const struct spec *s)
+{
+	cleanup_free char *first = write_out(s), *second = NULL;
+	cleanup_spec struct spec *again = parse(first, ANY);
+	size_t i;
+
+	second = write_out(again);
+	cr_expect_str_eq(second, first);
+	cr_assert_eq(again->n, s->n, "%s", first);
+	for (i = 0; i < s->n; i++) {
+		cr_expect_str_eq(again->values[i].path, s->values[i].path);
+		cr_expect_str_eq(again->values[i].text, s->values[i].text);
+		cr_expect_eq(again->values[i].integer, s->values[i].integer);
+	}
+}
+
+Test(spec, table_is_sound)
+{
+	const struct spec_key *row, *other;
+
+	for (row = spec_keys; row->key; row++) {
+		const char *dot = strchr(row->key, '.');
+		struct spec *s = spec_new();
+
+		cr_expect(row->doc && strlen(row->doc) > 10 && row->doc[strlen(row->doc) - 1] == '.', "%s", row->key);
+		cr_expect((row->type == SPEC_ENUM) <= (row->choices != NULL), "%s", row->key);
+		cr_expect(row->min <= row->max, "%s", row->key);
+		cr_expect_not(
+			row->flags & SPEC_FREE_KEY && strcmp(row->key + strlen(row->key) - 2, ".*"), "%s", row->key);
+		if (row->fallback) { /* canonical, and no list */
+			cr_expect_neq(row->type, SPEC_LIST);
+			set_any(s, row->key, row->fallback);
+			cr_expect_str_eq(spec_string(s, row->key), row->fallback);
+		}
+		spec_free(s);
+		for (other = spec_keys; other < row; other++) {
+			size_t n = dot ? (size_t)(dot - row->key) + 1 : 0;
+
+			cr_expect_str_neq(row->key, other->key);
+			/* Rows of one group stand together: writing relies on it. */
+			if (n && !strncmp(other->key, row->key, n))
+				cr_expect_eq(strncmp(row[-1].key, row->key, n), 0, "%s", row->key);
+		}
+	}
+}
+
+Test(spec, every_row_is_found)
+{
+	static const char *const names[] = {"a", "eth0", "Z_9-x"};
+	const struct spec_key *row;
+	char path[SPEC_MAX_PATH];
+	size_t i;
+
+	for (row = spec_keys; row->key; row++)
+		for (i = 0; i < ARRAY_SIZE(names); i++) {
+			make_path(path, sizeof(path), row, names[i]);
+			cr_expect_eq(spec_find_key(path), row, "%s", path);
+		}
+	cr_expect_str_eq(spec_find_key("labels.a.b.c")->key, "labels.*");
+	cr_expect_null(spec_find_key("labels."));
+	cr_expect_null(spec_find_key("labels"));
+	cr_expect_null(spec_find_key("net.eth0"));
+	cr_expect_null(spec_find_key("net..type"));
+	cr_expect_null(spec_find_key("hostname.x"));
+	cr_expect_null(spec_find_key("hostnam"));
+	cr_expect_null(spec_find_key(""));
+	cr_expect(spec_is_group("net") && spec_is_group("net.eth0") && spec_is_group("stop"));
+	cr_expect_not(spec_is_group("net.eth0.type") || spec_is_group("") || spec_is_group("sto"));
+}
+
+Test(spec, round_trip_of_each_value, .timeout = 60)
+{
+	const struct spec_key *row;
+	char path[SPEC_MAX_PATH], values[512], *value, *rest;
+
+	for (row = spec_keys; row->key; row++) {
+		make_path(path, sizeof(path), row, "n1");
+		make_values(values, sizeof(values), row);
+		for (value = strtok_r(values, "\n", &rest); value; value = strtok_r(NULL, "\n", &rest)) {
+			cleanup_spec struct spec *s = spec_new();
+			cleanup_free char *text = NULL;
+
+			set_any(s, path, value);
+			text = spec_text(s, path);
+			cr_expect_str_eq(text, value, "%s: %s became %s", path, value, text);
+			round_trip(s);
+		}
+	}
+}
+
+Test(spec, round_trip_of_all_at_once)
+{
+	static const char *const names[] = {"zz", "a", "m0", "a-b"};
+	cleanup_spec struct spec *s = spec_new();
+	const struct spec_key *row;
+	char path[SPEC_MAX_PATH], values[512], *rest;
+	size_t i, n = 0;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		for (row = spec_keys; row->key; row++) {
+			make_path(path, sizeof(path), row, names[i]);
+			make_values(values, sizeof(values), row);
+			n += !spec_is_set(s, path);
+			set_any(s, path, strtok_r(values, "\n", &rest));
+		}
+	cr_expect_eq(s->n, n);
+	round_trip(s);
+	for (i = 1; i < s->n; i++) /* table order, but for what belongs to one name */
+		if (!strchr(s->values[i].row->key, '*'))
+			cr_expect_lt(s->values[i - 1].row, s->values[i].row);
+}
+
+Test(spec, what_is_written)
+{
+	cleanup_spec struct spec *s = spec_new();
+	cleanup_free char *text = NULL;
+
+	set_any(s, "labels.b.c", "2");
+	set_any(s, "labels.a", "1");
+	set_any(s, "net.eth1.type", "bridge");
+	set_any(s, "net.eth0.mtu", "1500");
+	set_any(s, "net.eth0.rate_in", "10m");
+	set_any(s, "memory.max", "1G");
+	set_any(s, "memory.swap", "max");
+	set_any(s, "cpu.limit", "150");
+	set_any(s, "init", "/sbin/init,a b");
+	set_any(s, "privileged", "no");
+	set_any(s, "stop.signal", "38");
+	set_any(s, "io.sda.riops", "5");
+	set_any(s, "io.weight", "7");
+	text = write_out(s);
+	cr_expect_str_eq(text,
+		"{\n  \"format\": 1,\n  \"init\": [\n    \"/sbin/init\",\n    \"a b\"\n  ],\n"
+		"  \"privileged\": false,\n  \"cpu\": {\n    \"limit\": \"150%\"\n  },\n"
+		"  \"memory\": {\n    \"max\": 1073741824,\n    \"swap\": \"max\"\n  },\n"
+		"  \"io\": {\n    \"weight\": 7,\n    \"sda\": {\n      \"riops\": 5\n    }\n  },\n"
+		"  \"net\": {\n    \"eth0\": {\n      \"mtu\": 1500,\n      \"rate_in\": 10000000\n    },\n"
+		"    \"eth1\": {\n      \"type\": \"bridge\"\n    }\n  },\n"
+		"  \"stop\": {\n    \"signal\": \"SIGRTMIN+4\"\n  },\n"
+		"  \"labels\": {\n    \"a\": \"1\",\n    \"b.c\": \"2\"\n  }\n}\n");
+	round_trip(s);
+}
+
+Test(spec, unsupported_rows_are_refused)
+{
+	const struct spec_key *row;
+	char path[SPEC_MAX_PATH], values[512], assignment[1024], *rest;
+	unsigned n = 0;
+
+	for (row = spec_keys; row->key; row++) {
+		cleanup_spec struct spec *s = spec_new(), *untouched = NULL;
+		cleanup_free char *text = NULL;
+		struct error e = {0};
+		char wrong[SPEC_MAX_PATH + 64];
+
+		if (!(row->flags & SPEC_UNSUPPORTED))
+			continue;
+		n++;
+		make_path(path, sizeof(path), row, "n1");
+		make_values(values, sizeof(values), row);
+		strtok_r(values, "\n", &rest);
+		snprintf(assignment, sizeof(assignment), "%s=%s", path, values);
+		cr_expect_eq(spec_assign(s, assignment, &e), -EOPNOTSUPP, "%s", assignment);
+		cr_expect_eq(e.code, VE_E_UNSUPPORTED);
+		cr_expect_str_eq(e.wrong, "known, but not carried out by this version");
+		cr_expect_str_eq(e.remedy, "leave it out");
+		cr_expect_str_eq(e.subject, path);
+		cr_expect_eq(spec_put(s, path, values, NULL), -EOPNOTSUPP);
+		cr_expect_eq(s->n, 0);
+		set_any(s, path, values);
+		text = write_out(s);
+		error_clear(&e);
+		cr_expect_eq(spec_parse(text, strlen(text), "ve.json", &untouched, &e), -EOPNOTSUPP);
+		cr_expect_null(untouched);
+		snprintf(wrong, sizeof(wrong), "%s: known, but not carried out by this version", path);
+		cr_expect(strstr(e.wrong, wrong), "%s", e.wrong);
+		cr_expect_eq(e.code, VE_E_UNSUPPORTED);
+		cr_expect_str_eq(e.remedy, "remove it");
+	}
+	cr_expect_gt(n, 50);
+}
+
+Test(spec, parse_errors)
+{
+	static const struct {
+		const char *text;
+		int code;
+		const char *wrong, *remedy;
+	} cases[] = {
+		{"{\"format\":1,\n  \"hostnam\":\"x\"}", VE_E_SPEC, "ve.json:2:3: hostnam: there is no such key",
+			"did you mean `hostname`?"},
+		{"{\"format\":1,\n \"memory\": {\n  \"max\": 5}}", VE_E_UNSUPPORTED,
+			"ve.json:3:3: memory.max: known, but not carried out by this version", "remove it"},
+		{"{\"format\":1,\"memry\":{\"max\":1}}", VE_E_SPEC, "ve.json:1:13: memry.max: there is no such key",
+			"did you mean `memory.max`?"},
+		{"{\"format\":1,\"stop\":{\"timeot\":1}}", VE_E_SPEC, "ve.json:1:21: stop.timeot: there is no such key",
+			"did you mean `stop.timeout`?"},
+		{"{\"format\":1,\"net\":{\"eth0\":{\"typ\":\"x\"}}}", VE_E_SPEC,
+			"ve.json:1:28: net.eth0.typ: there is no such key", "did you mean `net.eth0.type`?"},
+		{"{\"format\":1,\"bogus\":[]}", VE_E_SPEC, "ve.json:1:13: bogus: there is no such key",
+			"`man ve.json` has the keys"},
+		{"{}", VE_E_SPEC, "ve.json:1:1: format: it is missing", "add \"format\": 1"},
+		{"{\"format\": 2}", VE_E_SPEC, "ve.json:1:12: format: 2 is not a format that this version reads",
+			"use a later version of vectl, or write \"format\": 1"},
+		{"{\"format\": 0}", VE_E_SPEC, "ve.json:1:12: format: 0 is not a format that this version reads",
+			"write \"format\": 1"},
+		{"{\"format\": \"1\"}", VE_E_SPEC, "ve.json:1:12: format: wrong type: a whole number is expected",
+			"write \"format\": 1"},
+		{"[1]", VE_E_SPEC, "ve.json:1:1: wrong type: an object is expected", "start with {\"format\": 1"},
+		{"{\"format\":1,\"stop\":{\"timeout\":0}}", VE_E_SPEC, "ve.json:1:31: stop.timeout: 0 is out of range",
+			"give 1 to 86400"},
+		{"{\"format\":1,\"stop\":{\"timeout\":99999999999999999999}}", VE_E_SPEC,
+			"ve.json:1:31: stop.timeout: 99999999999999999999 is out of range", "give 1 to 86400"},
+		{"{\"format\":1,\"stop\":{\"timeout\":1.5}}", VE_E_SPEC,
+			"ve.json:1:31: stop.timeout: wrong type: a whole number of seconds is expected, and this is a "
+			"number with "
+			"a fraction or exponent",
+			"correct the value"},
+		{"{\"format\":1,\"stop\":{\"timeout\":[9]}}", VE_E_SPEC,
+			"ve.json:1:31: stop.timeout: wrong type: a whole number of seconds is expected, and this is an "
+			"array",
+			"correct the value"},
+		{"{\"format\":1,\"stop\":{\"timeout\":{}}}", VE_E_SPEC,
+			"ve.json:1:31: stop.timeout: wrong type: a whole number of seconds is expected, and this is an "
+			"object",
+			"correct the value"},
+		{"{\"format\":1,\"hostname\":5}", VE_E_SPEC,
+			"ve.json:1:24: hostname: wrong type: a string is expected, and this is a number",
+			"correct the value"},
+		{"{\"format\":1,\"hostname\":null}", VE_E_SPEC,
+			"ve.json:1:24: hostname: wrong type: a string is expected, and this is null", "remove the key"},
+		{"{\"format\":1,\"hostname\":\"\"}", VE_E_SPEC, "ve.json:1:24: hostname: the value is empty",
+			"remove the key"},
+		{"{\"format\":1,\"privileged\":\"false\"}", VE_E_SPEC,
+			"ve.json:1:26: privileged: wrong type: true or false is expected, and this is a string",
+			"correct the value"},
+		{"{\"format\":1,\"privileged\":true}", VE_E_UNSUPPORTED,
+			"ve.json:1:26: privileged: privileged VEs are not carried out by this version",
+			"leave `privileged` unset"},
+		{"{\"format\":1,\"network\":\"host\"}", VE_E_UNSUPPORTED,
+			"ve.json:1:23: network: `host` is known, but not carried out by this version",
+			"use private or none"},
+		{"{\"format\":1,\"network\":\"hst\"}", VE_E_SPEC,
+			"ve.json:1:23: network: `hst` is not private, none or host", "correct the value"},
+		{"{\"format\":1,\"seccomp\":\"/etc/x\"}", VE_E_UNSUPPORTED,
+			"ve.json:1:23: seccomp: `/etc/x` is known, but not carried out by this version", "use default"},
+		{"{\"format\":1,\"storage\":\"btrfs\"}", VE_E_UNSUPPORTED,
+			"ve.json:1:23: storage: `btrfs` is known, but not carried out by this version", "use overlay"},
+		{"{\"format\":1,\"init\":\"/sbin/init\"}", VE_E_SPEC,
+			"ve.json:1:20: init: wrong type: an array of strings is expected, and this is a string",
+			"correct the value"},
+		{"{\"format\":1,\"init\":[\"a\",\n5]}", VE_E_SPEC,
+			"ve.json:2:1: init: wrong type: an array of strings is expected, and this is a number",
+			"correct the value"},
+		{"{\"format\":1,\"init\":[]}", VE_E_SPEC, "ve.json:1:20: init: the list is empty", "remove the key"},
+		{"{\"format\":1,\"init\":[\"a\",\"\"]}", VE_E_SPEC, "ve.json:1:20: init: item 2 is empty", "remove it"},
+		{"{\"format\":1,\"init\":[\"a\\nb\"]}", VE_E_SPEC,
+			"ve.json:1:20: init: a control character is in the value", "remove it"},
+		{"{\"format\":1,\"env\":{\"A\":\"\\u009b31m\"}}", VE_E_SPEC,
+			"ve.json:1:24: env.A: a control character is in the value", "remove it"},
+		{"{\"format\":1,\"env\":{\"A=B\":\"x\"}}", VE_E_SPEC,
+			"ve.json:1:20: env.A=B: =, blanks and control characters cannot be in a key", "rename it"},
+		{"{\"format\":1,\"labels\":{\"a-\":\"x\"}}", VE_E_SPEC,
+			"ve.json:1:23: labels.a-: a key cannot end with + or -", "rename it"},
+		{"{\"format\":1,\"stop.timeout\":5}", VE_E_SPEC,
+			"ve.json:1:13: stop.timeout: a dotted key is written as nested objects",
+			"write \"stop\": {\"timeout\": ...}"},
+		{"{\"format\":1,\"stop\":5}", VE_E_SPEC, "ve.json:1:20: stop: wrong type: an object is expected",
+			"write {\"KEY\": VALUE}"},
+		{"{\"format\":1,\"name\":\"A\"}", VE_E_SPEC,
+			"ve.json:1:20: name: the name has characters that are not allowed",
+			"use 1 to 63 of a-z 0-9 -, first and last a letter or digit"},
+		{"{\"format\":1,\"uuid\":\"x\"}", VE_E_SPEC, "ve.json:1:20: uuid: `x` is not a UUID",
+			"write it as 8-4-4-4-12 hexadecimal digits"},
+		{"{\"format\":1,\n\"hostname\":\"a\",\n\"hostname\":\"b\"}", VE_E_SPEC,
+			"ve.json:3:1: `hostname` is there twice, first at line 2, column 1", "remove one of the two"},
+		{"{\"format\":1", VE_E_SPEC, "ve.json:1:12: not valid JSON: it ends too early", "correct it there"},
+		{"[[[[[[[[[[[[[[[[[[[[", VE_E_SPEC, "ve.json:1:17: nested deeper than 16 levels", "nest less"},
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct spec *untouched = (struct spec *)cases, *s = untouched;
+		struct error e = {0};
+
+		cr_expect_lt(
+			spec_parse(cases[i].text, strlen(cases[i].text), "ve.json", &s, &e), 0, "%s", cases[i].text);
+		cr_expect_eq(e.code, cases[i].code, "%s", cases[i].text);
+		cr_expect_str_eq(e.wrong, cases[i].wrong);
+		cr_expect_str_eq(e.remedy, cases[i].remedy);
+		cr_expect_str_eq(e.tried, "read ve.json");
+		cr_expect_eq(s, untouched);
+	}
+}
+
+Test(spec, huge_and_long)
+{
+	size_t n = JSON_MAX_BYTES + 1;
+	cleanup_free char *text = malloc(n);
+	cleanup_spec struct spec *s = NULL;
+	struct error e = {0};
+	size_t i, at;
+
+	memset(text, ' ', n);
+	cr_expect_eq(spec_parse(text, n, "ve.json", &s, &e), -EFBIG);
+	cr_expect_str_eq(e.wrong, "ve.json:1:1: 1048577 bytes, where at most 1048576 are read");
+	cr_expect_eq(e.code, VE_E_SPEC);
+	error_clear(&e);
+	at = (size_t)sprintf(text, "{\"format\":1,\"%0500d\":1}", 0);
+	cr_expect_eq(spec_parse(text, at, "ve.json", &s, &e), -EINVAL);
+	cr_expect_str_eq(e.wrong, "ve.json:1:13: a key longer than 319 bytes");
+	error_clear(&e);
+	at = (size_t)sprintf(text, "{\"format\":1,\"env\":{\"A\":\"%04097d\"}}", 0);
+	cr_expect_eq(spec_parse(text, at, "ve.json", &s, &e), -EINVAL);
+	cr_expect_str_eq(e.wrong, "ve.json:1:24: env.A: 4097 bytes long, where 4096 are allowed");
+	error_clear(&e);
+	at = (size_t)sprintf(text, "{\"format\":1,\"labels\":{\"z\":\"z\"");
+	for (i = 0; i < SPEC_MAX_VALUES; i++)
+		at += (size_t)sprintf(text + at, ",\"%zu\":\"x\"", i);
+	at += (size_t)sprintf(text + at, "}}");
+	cr_expect_eq(spec_parse(text, at, "ve.json", &s, &e), -E2BIG);
+	cr_expect(strstr(e.wrong, "labels.4095: more than 4096 values"), "%s", e.wrong);
+	cr_expect_null(s);
+}
+
+static void expect_refused(struct spec *s, const char *assignment, int code, const char *tried, const char *wrong)
+{
+	cleanup_free char *before = write_out(s), *after = NULL;
+	struct error e = {0};
+
+	cr_expect_lt(spec_assign(s, assignment, &e), 0, "%s", assignment);
+	cr_expect_eq(e.code, code, "%s", assignment);
+	cr_expect_str_eq(e.tried, tried);
+	cr_expect_str_eq(e.wrong, wrong);
+	cr_expect(*e.remedy, "%s", assignment);
+	after = write_out(s);
+	cr_expect_str_eq(after, before);
+}
+
+Test(spec, assignment_errors)
+{
+	static const struct {
+		const char *assignment;
+		int code;
+		const char *tried, *wrong;
+	} cases[] = {
+		{"hostname=", VE_E_SPEC, "set hostname", "the value is empty"},
+		{"hostname", VE_E_USAGE, "set hostname", "there is no ="},
+		{"=x", VE_E_USAGE, "set ", "there is no key"},
+		{"+=x", VE_E_USAGE, "set ", "there is no key"},
+		{"hostnam=x", VE_E_SPEC, "set hostnam", "there is no such key"},
+		{"timeout=5", VE_E_SPEC, "set timeout", "there is no such key"},
+		{"stop=5", VE_E_SPEC, "set stop", "it stands for several keys"},
+		{"image=x", VE_E_SPEC, "set image", "fixed when the VE is created"},
+		{"name=x", VE_E_SPEC, "set name", "fixed when the VE is created"},
+		{"uuid=x", VE_E_SPEC, "set uuid", "fixed when the VE is created"},
+		{"hostname+=x", VE_E_SPEC, "set hostname", "not a list: += does not apply"},
+		{"init-=x", VE_E_SPEC, "set init", "`x` is not in the list"},
+		{"init=a,,b", VE_E_SPEC, "set init", "item 2 is empty"},
+		{"hostname=a\nb", VE_E_SPEC, "set hostname", "a control character is in the value"},
+		{"env.A=\xff", VE_E_SPEC, "set env.A", "not valid UTF-8"},
+		{"hostname=-a", VE_E_SPEC, "set hostname", "a part of the host name starts or ends with -"},
+		{"hostname=a..b", VE_E_SPEC, "set hostname", "a part of the host name is empty"},
+		{"hostname=a_b", VE_E_SPEC, "set hostname", "the host name has characters that are not allowed"},
+		{"userns.base=65535", VE_E_SPEC, "set userns.base", "65535 is out of range"},
+		{"userns.base=2147418113", VE_E_SPEC, "set userns.base", "2147418113 is out of range"},
+		{"userns.base=65537", VE_E_SPEC, "set userns.base", "65537 is not a multiple of 65536"},
+		{"userns.base=-65536", VE_E_SPEC, "set userns.base", "-65536 is out of range"},
+		{"userns.base=+65536", VE_E_SPEC, "set userns.base", "`+65536` is not a whole number"},
+		{"stop.timeout=90s", VE_E_SPEC, "set stop.timeout", "`90s` is not a whole number of seconds"},
+		{"stop.timeout=max", VE_E_SPEC, "set stop.timeout", "`max` is not a whole number of seconds"},
+		{"stop.timeout=0x10", VE_E_SPEC, "set stop.timeout", "`0x10` is not a whole number of seconds"},
+		{"stop.timeout= 5", VE_E_SPEC, "set stop.timeout", "` 5` is not a whole number of seconds"},
+		{"stop.signal=65", VE_E_SPEC, "set stop.signal", "signal 65 is out of range"},
+		{"stop.signal=0", VE_E_SPEC, "set stop.signal", "signal 0 is out of range"},
+		{"stop.signal=RTMIN+31", VE_E_SPEC, "set stop.signal", "signal RTMIN+31 is out of range"},
+		{"stop.signal=RTMIN+", VE_E_SPEC, "set stop.signal", "`RTMIN+` is not a signal"},
+		{"stop.signal=SIGFOO", VE_E_SPEC, "set stop.signal", "`SIGFOO` is not a signal"},
+		{"privileged=maybe", VE_E_SPEC, "set privileged", "`maybe` is not true or false"},
+		{"privileged=true", VE_E_UNSUPPORTED, "set privileged",
+			"privileged VEs are not carried out by this version"},
+		{"network=host", VE_E_UNSUPPORTED, "set network",
+			"`host` is known, but not carried out by this version"},
+		{"labels.=x", VE_E_SPEC, "set labels.", "there is no such key"},
+	};
+	cleanup_spec struct spec *s = spec_new();
+	char text[128];
+	size_t i;
+
+	cr_assert_eq(spec_assign(s, "init=/sbin/init", NULL), 0);
+	cr_assert_eq(spec_assign(s, "hostname=h", NULL), 0);
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		expect_refused(s, cases[i].assignment, cases[i].code, cases[i].tried, cases[i].wrong);
+	snprintf(text, sizeof(text), "hostname=%065d", 0);
+	expect_refused(s, text, VE_E_SPEC, "set hostname", "the host name is longer than 64 bytes");
+	snprintf(text, sizeof(text), "hostname=%064d", 0);
+	expect_refused(s, text, VE_E_SPEC, "set hostname", "a part of the host name is longer than 63 bytes");
+	snprintf(text, sizeof(text), "hostname=%063d", 0);
+	cr_expect_eq(spec_assign(s, text, NULL), 0);
+}
+
+static void expect_list(const struct spec *s, const char *key, const char *text)
+{
+	const char *have = spec_string(s, key);
+
+	cr_assert_not_null(have);
+	cr_expect_str_eq(have, text);
+}
+
+Test(spec, lists)
+{
+	cleanup_spec struct spec *s = spec_new();
+	const char *const *items;
+
+	cr_expect_null(spec_list(s, "init"));
+	cr_assert_eq(spec_assign(s, "init+=/sbin/init", NULL), 0);
+	cr_assert_eq(spec_assign(s, "init+=a,b,a,c\\,d", NULL), 0);
+	expect_list(s, "init", "/sbin/init,a,b,a,c\\,d");
+	items = spec_list(s, "init");
+	cr_expect_str_eq(items[4], "c,d");
+	cr_expect_null(items[5]);
+	cr_assert_eq(spec_assign(s, "init-=a,c\\,d", NULL), 0);
+	expect_list(s, "init", "/sbin/init,b");
+	cr_expect_eq(spec_assign(s, "init-=b,x", NULL), -ENOENT);
+	expect_list(s, "init", "/sbin/init,b");
+	cr_assert_eq(spec_assign(s, "init-=b,/sbin/init", NULL), 0);
+	cr_expect_not(spec_is_set(s, "init"));
+}
+
+Test(spec, values_and_defaults)
+{
+	cleanup_spec struct spec *s = spec_new();
+	cleanup_free char *text = NULL;
+	struct error e = {0};
+
+	cr_expect_str_eq(spec_string(s, "network"), "private");
+	cr_expect_eq(spec_integer(s, "stop.timeout", 1), 90);
+	cr_expect_eq(spec_integer(s, "privileged", 5), 0);
+	cr_expect_eq(spec_integer(s, "userns.base", -1), -1);
+	cr_expect_eq(spec_integer(s, "no.such", -1), -1);
+	cr_expect_null(spec_string(s, "arch"));
+	cr_expect_null(spec_text(s, "hostname"));
+	cr_assert_eq(spec_assign(s, "stop.timeout=007", &e), 0);
+	cr_expect_eq(spec_integer(s, "stop.timeout", 1), 7);
+	text = spec_text(s, "stop.timeout");
+	cr_expect_str_eq(text, "7");
+	cr_assert_eq(spec_put(s, "uuid", "01234567-89AB-CDEF-0123-456789ABCDEF", &e), 0);
+	cr_expect_str_eq(spec_string(s, "uuid"), "01234567-89ab-cdef-0123-456789abcdef");
+	cr_assert_eq(spec_put(s, "image", "debian/13", &e), 0);
+	cr_expect_eq(spec_unset(s, "image", NULL), -EROFS);
+	cr_expect_eq(spec_unset(s, "stop.timeout", NULL), 0);
+	cr_expect_eq(spec_unset(s, "stop.timeout", NULL), 0);
+	cr_expect_not(spec_is_set(s, "stop.timeout"));
+	cr_expect_eq(spec_unset(s, "stop.timeou", &e), -EINVAL);
+	cr_expect_str_eq(e.remedy, "did you mean `stop.timeout`?");
+	cr_expect_str_eq(e.tried, "unset stop.timeou");
+	set_any(s, "memory.max", "max");
+	cr_expect_eq(spec_integer(s, "memory.max", 0), SPEC_MAX);
+	set_any(s, "memory.max", "3T");
+	cr_expect_eq(spec_integer(s, "memory.max", 0), (int64_t)3 << 40);
+}
+
+Test(spec, signals)
+{
+	static const struct {
+		const char *text, *canonical;
+		int number;
+	} cases[] = {
+		{"TERM", "SIGTERM", 15},
+		{"SIGTERM", "SIGTERM", 15},
+		{"15", "SIGTERM", 15},
+		{"1", "SIGHUP", 1},
+		{"SIGRTMIN+4", "SIGRTMIN+4", 38},
+		{"RTMIN+4", "SIGRTMIN+4", 38},
+		{"38", "SIGRTMIN+4", 38},
+		{"SIGRTMIN", "SIGRTMIN", 34},
+		{"RTMAX", "SIGRTMIN+30", 64},
+		{"SIGRTMAX-26", "SIGRTMIN+4", 38},
+		{"64", "SIGRTMIN+30", 64},
+		{"33", "33", 33},
+		{"PWR", "SIGPWR", 30},
+	};
+	cleanup_spec struct spec *s = spec_new();
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		set_any(s, "stop.signal", cases[i].text);
+		cr_expect_str_eq(spec_string(s, "stop.signal"), cases[i].canonical);
+		cr_expect_eq(spec_integer(s, "stop.signal", 0), cases[i].number);
+	}
+}
+
+static int collect(const char *path, const char *text, void *arg)
+{
+	FILE *f = arg;
+
+	fprintf(f, "%s=%s ", path, text);
+	return !strcmp(path, "labels.b") ? 42 : 0;
+}
+
+Test(spec, each_in_order)
+{
+	cleanup_spec struct spec *s = spec_new();
+	char buf[256] = "";
+	FILE *f = fmemopen(buf, sizeof(buf), "w");
+
+	set_any(s, "labels.c", "3");
+	set_any(s, "labels.b", "2");
+	set_any(s, "labels.a", "1");
+	set_any(s, "hostname", "h");
+	cr_expect_eq(spec_each(s, collect, f), 42);
+	fclose(f);
+	cr_expect_str_eq(buf, "hostname=h labels.a=1 labels.b=2 ");
+}
+
+Test(spec, names)
+{
+	static const char *const good[] = {"a", "101", "a-b", "web1", "0", NULL};
+	static const char *const bad[] = {
+		"", "-", "a-", "-a", "A", "a/b", "..", ".", "a b", "a_b", "\xc3\xa9", "a\n", NULL};
+	struct error e = {0};
+	char name[80];
+	size_t i;
+
+	for (i = 0; good[i]; i++)
+		cr_expect_eq(spec_valid_name(good[i], &e), 0, "%s", good[i]);
+	for (i = 0; bad[i]; i++)
+		cr_expect_eq(spec_valid_name(bad[i], &e), -EINVAL, "%s", bad[i]);
+	cr_expect_eq(e.code, VE_E_USAGE);
+	snprintf(name, sizeof(name), "%063d", 0);
+	cr_expect_eq(spec_valid_name(name, NULL), 0);
+	snprintf(name, sizeof(name), "%064d", 0);
+	cr_expect_eq(spec_valid_name(name, NULL), -EINVAL);
+}
+
+Test(spec, nearest)
+{
+	cr_expect_str_eq(spec_nearest_key("hostnam"), "hostname");
+	cr_expect_str_eq(spec_nearest_key("hsotname"), "hostname");
+	cr_expect_str_eq(spec_nearest_key("net.eth0.ipv5"), "net.*.ipv4");
+	cr_expect_str_eq(spec_nearest_key("lables.a.b"), "labels.*");
+	cr_expect_str_eq(spec_nearest_key("sysctrl.net.ipv4.ip_forward"), "sysctl.*");
+	cr_expect_str_eq(spec_nearest_key("timeout"), "stop.timeout");
+	cr_expect_null(spec_nearest_key("something else"));
+	cr_expect_null(spec_nearest_key(""));
+}
+
+Test(spec, between_keys)
+{
+	cleanup_spec struct spec *s = spec_new();
+	struct error e = {0};
+
+	set_any(s, "memory.high", "2G");
+	cr_expect_eq(spec_check(s, &e), 0);
+	set_any(s, "memory.max", "1G");
+	cr_expect_eq(spec_check(s, &e), -ERANGE);
+	cr_expect_str_eq(e.wrong, "memory.high (2147483648) is above memory.max (1073741824)");
+	set_any(s, "memory.max", "max");
+	error_clear(&e);
+	cr_expect_eq(spec_check(s, &e), 0);
+}
+
+Test(spec, schema_and_list)
+{
+	cleanup_free char *schema = NULL, *list = NULL;
+	cleanup_json struct json *j = NULL;
+	struct error e = {0};
+	const struct json *properties;
+	const struct spec_key *row;
+	size_t lines = 0, rows = 0;
+	const char *p;
+
+	cr_assert_eq(spec_schema(&schema, &e), 0);
+	cr_assert_eq(json_parse(schema, strlen(schema), "schema", "read it", &j, &e), 0, "%s", e.wrong);
+	properties = json_get(j, "properties");
+	for (row = spec_keys; row->key; row++, rows++)
+		if (!strchr(row->key, '.'))
+			cr_expect_eq(json_get(properties, row->key) != NULL, !(row->flags & SPEC_UNSUPPORTED), "%s",
+				row->key);
+	cr_expect_str_eq(
+		json_string(json_get(json_get(json_get(properties, "stop"), "properties"), "timeout"), "description"),
+		spec_find_key("stop.timeout")->doc);
+	cr_assert_eq(spec_key_list(&list, &e), 0);
+	for (p = list; *p; p++)
+		lines += *p == '\n';
+	cr_expect_eq(lines, rows);
+}
