@@ -179,8 +179,8 @@ static int spawn_server(void)
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		/* The locks say that the keeper lives: the server must not hold them beyond its death. */
-		const int keepers[] = { SFD_LOCK, SFD_IDLOCK, SFD_CGROUP_VE, SFD_CGROUP_ROOT, SFD_PLAN, k.boot.userns, k.pidfd, k.sync,
-			sp[0], k.first ? SFD_REPORT : -1 };
+		const int keepers[] = { SFD_LOCK, SFD_IDLOCK, SFD_CGROUP_VE, k.boot.cgroup, SFD_PLAN, k.boot.userns, k.pidfd, k.sync,
+			sp[0], k.console, k.first ? SFD_REPORT : -1 };
 		for (size_t i = 0; i < sizeof keepers / sizeof *keepers; i++)
 			if (keepers[i] >= 0)
 				close(keepers[i]);

@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -135,13 +136,40 @@ static void write_console(void)
 	}
 }
 
+static const char *after(const char *text, const char *key)
+{
+	const char *p = strstr(text, key);
+	return p ? p + strlen(key) : NULL;
+}
+
+/* A server that follows one that died in this boot goes on with what that one knew. Returns whether it did. */
+static int restore(unsigned boot)
+{
+	char b[STATE_RECORD + 1];
+	ssize_t n = pread(v.s->state, b, STATE_RECORD, STATE_RECORD);
+	if (n != STATE_RECORD)
+		return 0;
+	b[n] = 0;
+	const char *was = after(b, "\nboot "), *ready = after(b, "\nready "), *status = after(b, "\nstatus "), *sequence = after(b, "seq ");
+	if (!was || !ready || !status || !sequence || strtoul(was, NULL, 10) != boot)
+		return 0;
+	v.sequence = strtoul(sequence, NULL, 10);
+	v.ready = *ready == '1';
+	size_t size = strcspn(status, "\n");
+	if (size >= sizeof v.status)
+		size = sizeof v.status - 1;
+	memcpy(v.status, status, size);
+	v.status[size] = 0;
+	return 1;
+}
+
 static void new_boot(const struct sync_message *m, int console)
 {
 	if (v.s->console >= 0)
 		close(v.s->console);
 	v.s->console = console;
 	v.s->init = m->pid;
-	if (m->step != v.s->boot || !v.sequence) {
+	if (v.sequence || !restore(m->step)) {
 		v.ready = 0;
 		v.status[0] = 0;
 		log_mark(&v.log, "boot", m->step);

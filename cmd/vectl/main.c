@@ -79,6 +79,12 @@ const struct verb verbs[] = {
 	{"set", NULL, "NAME KEY=VALUE...", "change its spec; KEY+=VALUE and KEY-=VALUE for lists", NULL,
 		"vectl set web1 memory.max=1G caps.drop+=net_raw", verb_set},
 	{"unset", NULL, "NAME KEY...", "back to the default", NULL, "vectl unset web1 memory.max", verb_unset},
+	{"image", NULL, "list|build NAME|import NAME SOURCE|remove NAME", "the image store",
+		"  list [--names]           what is there, and how many VEs use it\n"
+		"  build NAME               by its template: debian/13, debian/12, busybox\n"
+		"  import NAME SOURCE       from a tarball or a folder\n"
+		"  remove NAME              unless a VE uses it\n",
+		"vectl image import shop/base /srv/base.tar", verb_image},
 	{"version", NULL, "", "the version", NULL, NULL, verb_version},
 	{"help", NULL, "[COMMAND]", "this, or how to use one command", NULL, "vectl help start", verb_help},
 	{0},

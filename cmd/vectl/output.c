@@ -234,7 +234,9 @@ void cli_note(struct cli *cli, const char *fmt, ...)
 	if (n < 0)
 		return;
 	cli_progress_clear();
-	cli_print_text(stderr, text);
+	if (*text == '\n') /* after a guest's unfinished line */
+		fputc('\n', stderr);
+	cli_print_text(stderr, text + (*text == '\n'));
 	fputc('\n', stderr);
 	free(text);
 }

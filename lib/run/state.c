@@ -162,7 +162,7 @@ int runtime_read(struct ve_host *host, const char *name, struct runtime *ret, st
 static int not_ours(struct ve *ve, struct error *e, const char *what)
 {
 	snprintf(e->ve, sizeof e->ve, "%s", ve->name);
-	return error_set(e, VE_E_STATE, ESRCH, "find the VE's processes", "`vectl doctor` tells more; `vectl stop --force` ends the VE",
+	return error_set(e, VE_E_STATE, ESRCH, "find the VE's processes", "`vectl stop --force` ends what is left of it",
 		"%s", what);
 }
 

@@ -248,7 +248,7 @@ class Vectl(Peer):
         self.import_image(self.image, self.source)
 
     def import_image(self, name, source):
-        self.run("image", "import", source, name)
+        self.run("image", "import", name, source)
 
     def create(self, ve, image):
         before, after = self.machine.timed(*self.command("create", ve, "--image", image))

@@ -100,7 +100,7 @@ inside() {
 }
 
 info() { # NAME EXPRESSION
-	vectl info "$1" --json | json "$2"
+	vectl info "$1" --json | json "(lambda d: $2)(d['ve'])"
 }
 
 state() { # NAME: as list shows it

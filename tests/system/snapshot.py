@@ -130,7 +130,7 @@ def files():
             continue
         relative = path[len(ROOT):]
         # What a VE wrote to its own disk is its own affair while it is there.
-        if re.fullmatch(r"/var/lib/vectl/ve/[^/]+/(upper|work)", relative):
+        if re.fullmatch(r"/var/lib/vectl/ve/[^/]+/disk/(upper|work)", relative):
             folders[:] = []
             names = []
         for name in folders + names:

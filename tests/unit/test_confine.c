@@ -23,7 +23,8 @@
 #include "lib/confine/confine.h"
 #include "lib/confine/program.h"
 
-/* {"read", 0}, …: what <asm/unistd.h> of the build host names */
+/* CALL(read, 0) …: what <asm/unistd.h> of the build host names */
+#define CALL(call, n) {#call, n},
 static const struct {
 	const char *name;
 	unsigned number;
@@ -325,8 +326,11 @@ static void remove_host(void)
 {
 	char *end = strrchr(host.run, '/');
 
+	if (!end)
+		return;
 	*end = '\0';
 	cr_expect_eq(remove_tree_at(AT_FDCWD, host.run), 0);
+	host.run[0] = '\0';
 }
 
 static void same_program(const struct program *expected)
@@ -553,8 +557,10 @@ static void check_loaded(const char *arguments)
 	char output[8192], result[16];
 	int status = probe(arguments, output, sizeof(output));
 
-	if (status == 77)
+	if (status == 77) {
+		remove_host(); /* a skipped test's .fini is not run */
 		cr_skip_test("no user namespaces or no CAP_SYS_ADMIN here");
+	}
 	cr_assert_eq(status, 0, "%d", status);
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
 		FORMAT(result, "%d", expected[i].errnum);
@@ -581,7 +587,9 @@ Test(confine, supervisor_program_kills, .init = make_host, .fini = remove_host)
 	char output[256];
 	int status = probe("supervisor -u /bin/true", output, sizeof(output));
 
-	if (status == 77)
+	if (status == 77) {
+		remove_host(); /* a skipped test's .fini is not run */
 		cr_skip_test("no user namespaces here");
+	}
 	cr_expect_eq(status, 128 + 31, "killed by SIGSYS: %d", status);
 }

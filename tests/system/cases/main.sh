@@ -94,7 +94,7 @@ test_pause_resume() {
 	ok vectl pause p1
 	eq "$(state p1)" paused
 	local upper a b
-	upper=$VECTL_ROOT/var/lib/vectl/ve/p1/upper/root/tick
+	upper=$VECTL_ROOT/var/lib/vectl/ve/p1/disk/upper/root/tick
 	a=$(stat -c %y "$upper")
 	python3 -c 'import select; select.select([], [], [], 0.3)'
 	b=$(stat -c %y "$upper")
@@ -213,7 +213,7 @@ test_json_and_quiet() {
 	eq "$(json "d['format']" <<<"$OUT")" 1
 	ok vectl info j1 --json
 	eq "$(json "d['format']" <<<"$OUT")" 1
-	eq "$(json "d['name']" <<<"$OUT")" j1
+	eq "$(json "d['ve']['name']" <<<"$OUT")" j1
 	ok vectl ps j1 --json
 	eq "$(json "d['format']" <<<"$OUT")" 1
 	ok vectl plan j1 --json
