@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Executes one command in a running VE. A program of its own, since only a single-threaded process can enter a user
- * namespace. This process enters and starts the command's, which does the rest (child.c); it stays on the host's side
- * of the pid namespace, out of the guest's sight, waits and passes signals on.
+ * namespace. This process stays on the host's side, out of the guest's sight, waits and passes signals on; the
+ * command's process does the rest (child.c).
  *
  * Installed with mode 0700: a guest that has `#!/proc/self/exe` executed cannot open this file (CVE-2019-5736).
  */
@@ -196,23 +196,60 @@ static void shed_caller(void)
 	umask(022);
 }
 
+struct spawned {
+	pid_t pid;
+	int err;
+	enum enter_step step;
+};
+
+/*
+ * A process in between enters and has the command's process made as this one's child; it ends at once. So nobody but
+ * the command's own processes holds the VE's namespaces: a mount namespace that outlives init would keep the overlay,
+ * and a reboot could not mount it anew (EBUSY).
+ */
+static _Noreturn void enter_namespaces(const struct enter *e, struct spawned *ret)
+{
+	struct clone_args args = {.flags = CLONE_PARENT | CLONE_INTO_CGROUP, .cgroup = EFD_CGROUP};
+	pid_t pid;
+
+	ret->step = ENTER_SETNS;
+	/* dumpable again: new credentials may have set it to fs.suid_dumpable */
+	if (setns(EFD_INIT, ENTER_NAMESPACES) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0) {
+		ret->step = ENTER_CLONE;
+		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+		if (pid == 0)
+			enter_child(e);
+		ret->pid = pid;
+	}
+	ret->err = errno;
+	_exit(0);
+}
+
 static pid_t spawn_child(const struct enter *e, int *ret_pidfd)
 {
-	int pidfd = -1;
-	struct clone_args args = {
-		.flags = CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_CLEAR_SIGHAND,
-		.pidfd = (uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
-		.cgroup = EFD_CGROUP,
-	};
-	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	/* Not vfork: who shares memory counts as a thread, and a time namespace takes only the single-threaded
+	 * (EUSERS). */
+	struct clone_args args = {.exit_signal = SIGCHLD};
+	struct spawned *spawned =
+		mmap(NULL, sizeof(*spawned), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t between = spawned == MAP_FAILED ? -1 : (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 
-	if (pid < 0)
+	if (between < 0)
 		enter_fail(ENTER_CLONE, errno);
-	if (pid == 0)
-		enter_child(e);
-	*ret_pidfd = pidfd;
-	return pid;
+	if (between == 0)
+		enter_namespaces(e, spawned);
+	waitpid(between, NULL, 0);
+	if (spawned->pid <= 0)
+		enter_fail(spawned->step, spawned->err);
+	/* not reaped yet, so the number is its own */
+	*ret_pidfd = (int)syscall(SYS_pidfd_open, spawned->pid, 0);
+	if (*ret_pidfd < 0) {
+		int err = errno;
+
+		kill(spawned->pid, SIGKILL);
+		enter_fail(ENTER_CLONE, err);
+	}
+	return spawned->pid;
 }
 
 /*
@@ -271,10 +308,6 @@ int main(void)
 	read_request(&e);
 	read_plan(&e);
 	shed_caller();
-	if (setns(EFD_INIT, ENTER_NAMESPACES) < 0)
-		enter_fail(ENTER_SETNS, errno);
-	/* again: new credentials may have set it to fs.suid_dumpable */
-	prctl(PR_SET_DUMPABLE, 0);
 	pid = spawn_child(&e, &pidfd);
 	/* A pipe of the command's ends when the command closes it: hold none. EFD_CONTROL and pidfd remain. */
 	syscall(SYS_close_range, 0, EFD_CONTROL - 1, 0);

@@ -59,8 +59,10 @@ int sync_recv(int sock, struct sync_message *m, int *ret_fd)
 void fault_point(const struct wire_step *s)
 {
 #if VE_FAULTS
-	if (plan->fault_step == s->index)
+	if (plan->fault_step == s->index) {
 		kill(getpid(), SIGKILL);
+		_exit(137); /* the first process of a pid namespace cannot kill itself */
+	}
 #else
 	(void)s;
 #endif

@@ -118,10 +118,13 @@ static int start_entrant(void)
 	return 0;
 }
 
-/* Waits until init has handed its console over, or failed. */
+/*
+ * Waits until init has handed its console over, or failed. Entrant and init write into the same socket: where the entrant
+ * is preempted right after its clone3, init's message comes first.
+ */
 static int wait_for_console(void)
 {
-	for (;;) {
+	while (k.pidfd < 0 || k.console < 0) {
 		struct sync_message m;
 		int fd;
 		int r = sync_recv(k.sync, &m, &fd);
@@ -137,7 +140,7 @@ static int wait_for_console(void)
 			break;
 		case SYNC_CONSOLE:
 			k.console = fd;
-			return 0;
+			break;
 		case SYNC_NOTE:
 			report_sync(&m, REPORT_NOTE);
 			break;
@@ -147,6 +150,7 @@ static int wait_for_console(void)
 			end_with(1);
 		}
 	}
+	return 0;
 }
 
 /* Init may go: EOF says that it exec'd, a message or a dead init that it did not. */

@@ -42,14 +42,17 @@ static _Noreturn void read_failed(struct archive *in, const char *entry)
 
 static _Noreturn void write_failed(struct archive *out, const char *entry)
 {
+	/* What an entry asks for and the tree so far does not allow; all else is this machine's trouble. */
+	static const int of_the_archive[] = {
+		EILSEQ, EINVAL, ELOOP, ENOENT, ENOTDIR, EISDIR, ENOTEMPTY, EEXIST, ENAMETOOLONG};
 	int errnum = system_errno(out);
 	const char *text = reason(out);
-	if (errnum && strstr(text, strerror(errnum)))
-		errnum = 0;
-	if (archive_errno(out) > 0 && archive_errno(out) != EILSEQ && archive_errno(out) != ELOOP &&
-		archive_errno(out) != ENOENT)
-		fail(entry, errnum, "%s", text);
-	refuse(entry, "%s", text);
+	for (size_t i = 0; i < ARRAY_SIZE(of_the_archive); i++)
+		if (archive_errno(out) == of_the_archive[i])
+			refuse(entry, "%s", text);
+	if (archive_errno(out) <= 0)
+		refuse(entry, "%s", text);
+	fail(entry, strstr(text, strerror(errnum)) ? 0 : errnum, "%s", text);
 }
 
 static struct archive *open_input(struct unpack *u)

@@ -127,8 +127,10 @@ int cli_console_relay(struct cli *cli, struct ve *ve)
 	close(c.fd);
 	if (r < 0)
 		return cli_error(cli, ve_name(ve), "relaying its console", -r, strerror(-r), NULL);
+	if (on_terminal && !cli->quiet && !cli->json)
+		fputc('\n', stderr); /* the console's line is most likely not at its end */
 	if (on_terminal)
-		cli_note(cli, c.detached ? "\nLeft the console of %s." : "\nThe console of %s has ended.", ve_name(ve));
+		cli_note(cli, c.detached ? "Left the console of %s." : "The console of %s has ended.", ve_name(ve));
 	return r == 128 + 2 ? EXIT_INTERRUPTED : r;
 }
 

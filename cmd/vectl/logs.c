@@ -10,7 +10,7 @@
 #include "logs.h"
 #include "vectl.h"
 
-enum { CHUNK = 16384, JSON_LINE_MAX = 65536, SETTLE_MS = 2000, PRINT_EVERY_MS = 50 };
+enum { CHUNK = 16384, JSON_LINE_MAX = 65536, SETTLE_MS = 100, PRINT_EVERY_MS = 50 };
 
 static const struct option options[] = {
 	{"follow", no_argument, NULL, 'f'},
@@ -211,8 +211,7 @@ static int follow_runs(struct cli *cli, struct ve *ve, struct output *o, long li
 			close(fd);
 		if (r)
 			return r;
-		/* The stream ended: the VE is going down. A time-out means that it is not, and the stream is opened
-		 * again. */
+		/* The VE is going down, or is back already: then the stream is opened again. */
 		if (fd >= 0 && ve_wait(ve, VE_STOPPED, 0, SETTLE_MS) < 0 && ve_error_code(cli->host) != VE_E_TIMEOUT)
 			return cli_fail(cli);
 		if (ve_wait(ve, VE_RUNNING, 0, -1) < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -298,7 +299,9 @@ int cli_finish(struct cli *cli, int status)
 
 	errno = 0;
 	if ((fflush(stdout) || ferror(stdout)) && errno != EBADF) {
-		int e = errno ? errno : EIO;
+		/* the errno of an earlier write is lost, but a pipe without a reader shows itself */
+		struct pollfd p = {STDOUT_FILENO, 0, 0};
+		int e = errno ? errno : poll(&p, 1, 0) > 0 && p.revents & POLLERR ? EPIPE : EIO;
 		if (e != EPIPE) /* a reader that has seen enough, as of `vectl list | head`, is told nothing */
 			fprintf(stderr, "vectl: standard output: %s\n", strerror(e));
 		status = cli_worst(status, cli->verb && cli->verb->passes_status ? status : EXIT_FAILED);

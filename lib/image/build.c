@@ -146,10 +146,11 @@ static int is_from(int images, const char *id, const struct source *source)
  * path. A tarball that has not changed is not unpacked again; a folder is, since nothing cheap tells whether it
  * changed.
  */
-static int resolve_path(struct ve_host *host, int images, const char *path, char ret_id[IMAGE_ID_SIZE], struct error *e)
+static int resolve_path(struct ve_host *host, int images, const char *path, char ret_id[IMAGE_ID_SIZE],
+	char name[IMAGE_NAME_SIZE], struct error *e)
 {
 	struct source source;
-	char tried[160], name[IMAGE_NAME_SIZE];
+	char tried[160];
 	snprintf(tried, sizeof(tried), "importing %.140s", path);
 	int r = source_read(path, tried, &source, e);
 	for (unsigned n = 1; r == 0 && n <= NAMES_TRIED; n++) {
@@ -174,13 +175,15 @@ static int resolve_path(struct ve_host *host, int images, const char *path, char
 
 /* ---- what others call */
 
-int image_resolve(struct ve_host *host, const char *image, int make, char **ret_id, struct error *e)
+int image_resolve(
+	struct ve_host *host, const char *image, int make, char **ret_id, char **ret_name, struct error *e)
 {
-	char id[IMAGE_ID_SIZE];
+	char id[IMAGE_ID_SIZE], name[IMAGE_NAME_SIZE];
 	int is_path = image_is_path(image);
 	int r = is_path ? 0 : image_name_check(image, e);
 	if (r < 0)
 		return r;
+	snprintf(name, sizeof(name), "%s", is_path ? "" : image);
 	cleanup_fd int images = store_open(host, make, e);
 	if (images < 0 && (make || images != -ENOENT))
 		return images;
@@ -191,7 +194,7 @@ int image_resolve(struct ve_host *host, const char *image, int make, char **ret_
 	if (r == -ENOENT) {
 		store_collect(host, images);
 		if (is_path) {
-			r = resolve_path(host, images, image, id, e);
+			r = resolve_path(host, images, image, id, name, e);
 		} else {
 			cleanup_name_lock struct name_lock lock = {.fd = -EBADF};
 			r = name_lock(host, images, image, &lock, e);
@@ -205,14 +208,18 @@ int image_resolve(struct ve_host *host, const char *image, int make, char **ret_
 	}
 	if (r < 0)
 		return error_sys(e, -r, "looking for the image", image);
-	char *copy = strdup(id);
-	if (!copy)
+	char *copy = strdup(id), *name_copy = strdup(name);
+	if (!copy || !name_copy) {
+		free(copy);
+		free(name_copy);
 		return error_sys(e, ENOMEM, "looking for the image", image);
+	}
 	*ret_id = copy;
+	*ret_name = name_copy;
 	return 0;
 }
 
-__attribute__((visibility("default"))) int ve_image_build(struct ve_host *host, const char *image)
+int ve_image_build(struct ve_host *host, const char *image)
 {
 	struct error *e = host_begin(host);
 	cleanup_name_lock struct name_lock lock = {.fd = -EBADF};
@@ -232,7 +239,7 @@ __attribute__((visibility("default"))) int ve_image_build(struct ve_host *host, 
 	return r;
 }
 
-__attribute__((visibility("default"))) int ve_image_import(struct ve_host *host, const char *image, const char *source)
+int ve_image_import(struct ve_host *host, const char *image, const char *source)
 {
 	struct error *e = host_begin(host);
 	cleanup_name_lock struct name_lock lock = {.fd = -EBADF};

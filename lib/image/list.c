@@ -85,13 +85,13 @@ static int list(struct ve_host *host, char **ret_json, struct error *e)
 	return r < 0 ? error_sys(e, -r, tried, "JSON") : 0;
 }
 
-__attribute__((visibility("default"))) int ve_image_list_json(struct ve_host *host, char **ret_json)
+int ve_image_list_json(struct ve_host *host, char **ret_json)
 {
 	struct error *e = host_begin(host);
 	return list(host, ret_json, e);
 }
 
-__attribute__((visibility("default"))) int ve_image_exists(struct ve_host *host, const char *image)
+int ve_image_exists(struct ve_host *host, const char *image)
 {
 	struct error *e = host_begin(host);
 	char id[IMAGE_ID_SIZE];
@@ -107,7 +107,7 @@ __attribute__((visibility("default"))) int ve_image_exists(struct ve_host *host,
 	return r == 0;
 }
 
-__attribute__((visibility("default"))) int ve_image_remove(struct ve_host *host, const char *image)
+int ve_image_remove(struct ve_host *host, const char *image)
 {
 	struct error *e = host_begin(host);
 	static const char tried[] = "removing an image";

@@ -339,8 +339,9 @@ int store_users(struct ve_host *host, const char *id, char *buf, size_t size)
 	while (d && (entry = readdir(d))) {
 		/* Names with a dot too: a VE that is being made holds its image already. */
 		char link[NAME_MAX + 8], found[IMAGE_ID_SIZE];
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || FORMAT(link, "%s/image", entry->d_name) < 0 ||
-			read_id_link(dirfd(d), link, found) < 0 || strcmp(found, id))
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+			FORMAT(link, "%s/image", entry->d_name) < 0 || read_id_link(dirfd(d), link, found) < 0 ||
+			strcmp(found, id))
 			continue;
 		int n = used < size ? snprintf(buf + used, size - used, "%s%s", count ? ", " : "", entry->d_name) : 0;
 		if (n > 0)

@@ -13,6 +13,8 @@
 #define CLONE_NEWTIME 0x80
 #endif
 
+enum { ARGS_MAX = 63 /* of init: what ve-supervisor has room for */, LIST_BYTES = 32768 };
+
 /* ---- a plan under construction: the first failure is kept, later calls do nothing */
 
 struct builder {
@@ -81,7 +83,7 @@ static void set_text(struct builder *b, struct plan_step *s, int i, const char *
 /* Strings one after the other, each with its NUL but the last. */
 static void set_list(struct builder *b, struct plan_step *s, int i, const char *const *list)
 {
-	char buf[32768];
+	char buf[LIST_BYTES];
 	size_t n = 0;
 	for (; list && *list; list++) {
 		size_t len = strlen(*list) + 1;
@@ -310,7 +312,7 @@ static void keeper_part(struct builder *b)
 	add(b, OP_PRIVATE_MOUNTS);
 	s = add(b, OP_RUN_HOST);
 	set_text(b, s, 0, "lxc-vectl"); /* OpenRC knows only names that contain lxc, docker, systemd-nspawn or rkt */
-	set_text(b, s, 1, "%s", spec_string(in->spec, "uuid"));
+	set_text(b, s, 1, "%s", spec_string(in->spec, "uuid") ?: "");
 	s = add(b, OP_USER_NAMESPACE);
 	s->n[0] = in->ids.base;
 	s->n[1] = IDS_COUNT;
@@ -377,21 +379,30 @@ static void init_mounts(struct builder *b)
 struct env_list {
 	char text[256][256];
 	const char *item[256];
-	size_t n;
+	size_t n, bytes;
 	int full;
 };
 
+/* A later one of the same name takes the earlier one's place: getenv would find the earlier. */
 static int add_env(const char *path, const char *text, void *arg)
 {
 	struct env_list *l = arg;
 	if (strncmp(path, "env.", 4))
 		return 0;
-	int n = l->n < ARRAY_SIZE(l->text) - 1 ? snprintf(l->text[l->n], sizeof l->text[0], "%s=%s", path + 4, text) : -1;
+	const char *name = path + 4;
+	size_t i = 0, len = strlen(name);
+	while (i < l->n && (strncmp(l->text[i], name, len) || l->text[i][len] != '='))
+		i++;
+	if (i == ARRAY_SIZE(l->text) - 1)
+		return l->full = 1;
+	size_t before = i < l->n ? strlen(l->text[i]) + 1 : 0;
+	int n = snprintf(l->text[i], sizeof l->text[0], "%s=%s", name, text);
 	if (n < 0 || (size_t)n >= sizeof l->text[0])
 		return l->full = 1;
-	l->item[l->n] = l->text[l->n];
-	l->n++;
-	return 0;
+	l->bytes += n + 1 - before;
+	l->item[i] = l->text[i];
+	l->n += i == l->n;
+	return l->full = l->bytes > LIST_BYTES;
 }
 
 static void exec_init(struct builder *b)
@@ -399,6 +410,12 @@ static void exec_init(struct builder *b)
 	static const char *const found[] = { "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", NULL };
 	struct plan_step *s = add(b, OP_EXEC);
 	const char *const *argv = spec_list(b->in->spec, "init");
+	size_t argc = 0;
+	while (argv && argv[argc])
+		argc++;
+	if (argc > ARGS_MAX && !b->failed)
+		b->failed = error_set(b->e, VE_E_SPEC, E2BIG, "plan the start", "take some away",
+			"init: at most %d arguments", ARGS_MAX);
 	if (argv && *argv) {
 		const char *const program[] = { argv[0], NULL };
 		set_list(b, s, 0, program);
@@ -410,17 +427,17 @@ static void exec_init(struct builder *b)
 		b->failed = b->failed ?: error_sys(b->e, ENOMEM, "plan the start", "memory");
 		return;
 	}
-	char uuid[64];
-	snprintf(uuid, sizeof uuid, "uuid=%s", spec_string(b->in->spec, "uuid"));
+	const char *uuid = spec_string(b->in->spec, "uuid");
 	add_env("env.container", "lxc-vectl", l);
-	add_env("env.container_uuid", uuid + 5, l);
+	if (uuid)
+		add_env("env.container_uuid", uuid, l);
 	add_env("env.NOTIFY_SOCKET", "/run/host/notify", l);
 	add_env("env.PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", l);
 	add_env("env.TERM", "linux", l);
 	spec_each(b->in->spec, add_env, l);
 	if (l->full && !b->failed)
 		b->failed = error_set(b->e, VE_E_SPEC, E2BIG, "plan the start", "shorten it, or take some away",
-			"env: at most 250 variables of 255 bytes");
+			"env: at most 250 variables, 255 bytes each, %d bytes in all", LIST_BYTES);
 	set_list(b, s, 2, l->item);
 	free(l);
 }

@@ -78,6 +78,9 @@ struct wire_step {
 	int64_t n[3];
 };
 
+/* The kernel takes 4096 instructions; struct sock_fprog would count 65536 of them as none. */
+#define WIRE_BLOB_MAX (4096 * 8)
+
 struct wire_blob {
 	uint32_t offset, size; /* size 0: none */
 };

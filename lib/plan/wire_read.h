@@ -42,12 +42,14 @@ static inline const struct wire_header *wire_check(const void *data, size_t size
 		if (s->actor >= ACTOR_COUNT || s->op >= OP_COUNT || s->index != i)
 			return NULL;
 		for (int k = 0; k < 3; k++)
-			if (s->s[k] && (!wire_range_ok(h, s->s[k], (uint64_t)s->len[k] + 1) ||
-					       ((const char *)h)[s->s[k] + s->len[k]]))
+			if (s->s[k] ? !wire_range_ok(h, s->s[k], (uint64_t)s->len[k] + 1) ||
+						((const char *)h)[s->s[k] + s->len[k]]
+				    : s->len[k])
 				return NULL;
 	}
 	for (int i = 0; i < BLOB_COUNT; i++)
-		if (!wire_range_ok(h, h->blob[i].offset, h->blob[i].size) || h->blob[i].size % 8)
+		if (!wire_range_ok(h, h->blob[i].offset, h->blob[i].size) || h->blob[i].offset % 8 || h->blob[i].size % 8 ||
+			h->blob[i].size > WIRE_BLOB_MAX)
 			return NULL;
 	return h;
 }

@@ -90,6 +90,9 @@ static int fill_folder(struct ve *ve, int dir, struct spec *s, const char *id, c
 	FORMAT(target, "../../images/store/%s", id);
 	if (symlinkat(target, dir, "image"))
 		return error_sys(e, errno, tried, "image");
+	/* Looked at only now, with the link in place: a removal of the image at the same time sees it, or we see that. */
+	if ((r = check_init(ve->host, s, id, e)))
+		return r;
 	cleanup_free char *json = NULL;
 	if ((r = spec_write(s, &json, e)))
 		return r;
@@ -122,7 +125,7 @@ static int create_folder(struct ve *ve, struct spec *s, const char *id, struct e
 static int create(struct ve *ve, const struct ve_create_options *o, struct error *e)
 {
 	cleanup_spec struct spec *s = NULL;
-	cleanup_free char *id = NULL;
+	cleanup_free char *id = NULL, *image = NULL;
 	char path[PATH_MAX];
 	struct stat st;
 	int r = make_spec(ve->name, o, &s, e);
@@ -135,9 +138,9 @@ static int create(struct ve *ve, const struct ve_create_options *o, struct error
 	if (!lstat(path, &st))
 		return error_set(e, VE_E_EXISTS, EEXIST, tried, "choose another name, or destroy that one first",
 			"there is a VE of that name");
-	r = image_resolve(ve->host, spec_string(s, "image"), 1, &id, e);
+	r = image_resolve(ve->host, spec_string(s, "image"), 1, &id, &image, e);
 	if (!r)
-		r = check_init(ve->host, s, id, e);
+		r = spec_put(s, "image", image, e);
 	if (!r)
 		r = create_folder(ve, s, id, e);
 	if (r) {

@@ -300,7 +300,7 @@ static int step_failed(const struct enter_report *report, const struct ve_exec_o
 	case ENTER_USER:
 	case ENTER_GROUPS:
 		r = error_set(e, VE_E_FAILED, err, tried, "see its /etc/passwd and /etc/group", "%s: %s", user,
-			strerror(err));
+			err == EINVAL ? "the file or the user's line in it is malformed" : strerror(err));
 		break;
 	case ENTER_CWD:
 		r = error_set(e, VE_E_FAILED, err, tried, "", "%s: %s", o->cwd ? o->cwd : "/", strerror(err));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/nsfs.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -53,51 +54,73 @@ static const char *line_of(const char *record, const char *key)
 	return NULL;
 }
 
-static void numbers(const char *record, const char *key, uint64_t *a, uint64_t *b)
+/* Digits of this line alone; what is none, or above `max`, is 0: never another process's number. */
+static uint64_t take_number(const char **at, uint64_t max)
+{
+	const char *p = *at;
+	uint64_t n = 0;
+	int fits = 1;
+	while (*p == ' ')
+		p++;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		uint64_t digit = *p - '0';
+		fits = fits && digit <= max && n <= (max - digit) / 10;
+		n = fits ? n * 10 + digit : 0;
+	}
+	*at = p;
+	return *p == ' ' || *p == '\n' ? n : 0;
+}
+
+static void numbers(const char *record, const char *key, uint64_t max, uint64_t *a, uint64_t *b)
 {
 	const char *l = line_of(record, key);
-	*a = *b = 0;
-	if (l) {
-		char *end;
-		*a = strtoull(l, &end, 10);
-		*b = strtoull(end, NULL, 10);
-	}
+	*a = l ? take_number(&l, max) : 0;
+	*b = l ? take_number(&l, UINT64_MAX) : 0;
 }
 
 static void parse_keeper(const char *r, struct runtime *rt)
 {
 	uint64_t a, b;
-	numbers(r, "keeper", &a, &b);
+	numbers(r, "keeper", INT_MAX, &a, &b);
 	rt->keeper = (pid_t)a;
 	rt->keeper_start = b;
-	numbers(r, "server", &a, &b);
+	numbers(r, "server", INT_MAX, &a, &b);
 	rt->server = (pid_t)a;
-	numbers(r, "init", &a, &b);
+	numbers(r, "init", INT_MAX, &a, &b);
 	rt->init = (pid_t)a;
 	rt->init_start = b;
-	numbers(r, "ids", &a, &b);
+	numbers(r, "ids", UINT32_MAX, &a, &b);
 	rt->owner = (uint32_t)a;
-	rt->base = (uint32_t)b;
-	numbers(r, "boot", &a, &b);
+	rt->base = b > UINT32_MAX ? 0 : (uint32_t)b;
+	numbers(r, "boot", UINT_MAX, &a, &b);
 	rt->boot = (unsigned)a;
-	numbers(r, "started", &a, &b);
+	numbers(r, "started", INT64_MAX, &a, &b);
 	rt->started = (int64_t)a;
-	rt->started_ns = (int64_t)b;
+	rt->started_ns = b > INT64_MAX ? 0 : (int64_t)b;
 	const char *state = line_of(r, "state");
 	rt->state = state && !strncmp(state, "running\n", 8) ? VE_RUNNING : state && !strncmp(state, "stopped\n", 8) ? VE_STOPPING : VE_STARTING;
+}
+
+/* The server writes printable ASCII alone, unless somebody has taken it over. */
+static void copy_status(const char *line, char *ret, size_t size)
+{
+	size_t n = 0;
+	for (; line[n] != '\n' && n < size - 1; n++)
+		ret[n] = line[n] >= ' ' && line[n] < 127 ? line[n] : '?';
+	ret[n] = 0;
 }
 
 static void parse_server(const char *r, struct runtime *rt)
 {
 	uint64_t boot, ready, none;
-	numbers(r, "boot", &boot, &none);
-	numbers(r, "ready", &ready, &none);
+	numbers(r, "boot", UINT_MAX, &boot, &none);
+	numbers(r, "ready", 1, &ready, &none);
 	if (boot != rt->boot)
 		return; /* of an earlier boot */
 	rt->ready = rt->state == VE_RUNNING && ready == 1;
 	const char *status = line_of(r, "status");
 	if (status)
-		snprintf(rt->status, sizeof rt->status, "%.*s", (int)strcspn(status, "\n"), status);
+		copy_status(status, rt->status, sizeof rt->status);
 }
 
 static void read_records(int dir, struct runtime *rt)
@@ -127,8 +150,8 @@ static int read_cgroup_path(int dir, struct runtime *rt)
 	if (r < 0)
 		return r;
 	const char *l = line_of(text, "cgroup");
-	if (l)
-		FORMAT(rt->cgroup, "%.*s", (int)strcspn(l, "\n"), l);
+	if (l && FORMAT(rt->cgroup, "%.*s", (int)strcspn(l, "\n"), l) < 0)
+		rt->cgroup[0] = 0; /* half a path is another path */
 	return 0;
 }
 

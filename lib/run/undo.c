@@ -70,6 +70,14 @@ int ve_reap(struct ve *ve)
 	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
 	if (r < 0)
 		return error_of(ve, e, r);
+	if (!rt.present) {
+		/* Destroyed while this waited for the lock: then taking it made its file anew. */
+		char path[PATH_MAX], lock_path[PATH_MAX];
+		FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
+		FORMAT(lock_path, "%s/.lock/%s", ve->host->run, ve->name);
+		if (access(path, F_OK) && errno == ENOENT)
+			unlink(lock_path);
+	}
 	if (!rt.present || rt.alive)
 		return 0;
 	r = undo(ve, e);

@@ -72,7 +72,7 @@ class Machine:
     def run(self, *command, ok=(0,)):
         """Off the clock."""
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=self.environment,
-                              timeout=600, check=False)
+                              timeout=900, check=False)
         if ok and done.returncode not in ok:
             said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
             raise Failure(f"{' '.join(command)}: exit {done.returncode}: {said[0] if said else 'not a word'}")
@@ -151,6 +151,14 @@ class Peer:
         self.settle(ve)
         return after - before
 
+    def abandon(self, ve):
+        """After a failure, so that the next row starts from a stopped VE; no matter whether there is one."""
+        try:
+            self.machine.run(*self.stop_command(ve, True), ok=())
+            self.settle(ve)
+        except (Failure, subprocess.SubprocessError):
+            pass
+
     def settle(self, ve):
         """Off the clock: what is tidied up after the command returned must not fall into the next one's time."""
         poll(f"{self.name}: cgroups of {ve} go", lambda: not self.machine.cgroups_of(ve))
@@ -216,6 +224,13 @@ class Floor(Peer):
         process.wait(STUCK)
         self.settle(ve)
         return after - before
+
+    def abandon(self, ve):
+        if ve in self.running:
+            try:
+                self.stop(ve, True)
+            except (Failure, OSError, subprocess.SubprocessError):
+                pass
 
     def describe(self):
         return {"base": FLOOR_BASE, "namespaces": "user mount pid net ipc uts cgroup time",

@@ -4,10 +4,10 @@
 
 prepare() {
 	ok gcc -static -Os -o "$T_BUILD/tmp/probe" "$T_HERE/probe.c"
-	try vectl image build busybox
+	ok vectl image build busybox
 	local number
 	for number in 12 13; do
-		[ ! -e "$T_CACHE/debian-$number.tar" ] || try vectl image import "plain/$number" "$T_CACHE/debian-$number.tar"
+		[ ! -e "$T_CACHE/debian-$number.tar" ] || ok vectl image import "plain/$number" "$T_CACHE/debian-$number.tar"
 	done
 	ok vectl create prepare --image busybox
 	ok vectl start prepare

@@ -58,10 +58,10 @@ def cgroup_of(pid):
 def cgroups():
     for path, folders, _ in os.walk(CGROUP):
         relative = path[len(CGROUP):] or "/"
-        if foreign(relative):
+        top, rest = top_of(relative)
+        if relative != "/" and not ALONE and top not in own_tops():
             folders[:] = []
             continue
-        top, rest = top_of(relative)
         if top and len(rest) >= 3 and re.fullmatch(r"root\d+", rest[2]):
             folders[:] = []
             yield f"cgroup {top}/{rest[0]}/{rest[1]}/rootN"
@@ -78,7 +78,7 @@ def mounts():
 def processes():
     for pid in filter(str.isdigit, os.listdir("/proc")):
         status = read(f"/proc/{pid}/status")
-        if not status:
+        if not status or "\nState:\tZ" in status:  # dead: whoever is its parent now reaps it
             continue
         try:
             exe = os.readlink(f"/proc/{pid}/exe")
@@ -161,6 +161,8 @@ def take():
 
 def pids(name, part):
     for pid in filter(str.isdigit, os.listdir("/proc")):
+        if "\nState:\tZ" in read(f"/proc/{pid}/status"):
+            continue
         cgroup = cgroup_of(pid)
         top, rest = top_of(cgroup)
         if not top or foreign(cgroup) or not rest or rest[0] != name:

@@ -13,6 +13,11 @@ truth() { # NAME: list says what is so
 	local said
 	said=$(state "$1")
 	case $said in
+	# A caller that was killed leaves a keeper that notices: it is on its way, and gets there by itself.
+	starting | stopping)
+		until_ 5 sh -c "[ -n \"\$(vectl list --names --state running; vectl list --names --state stopped)\" ]"
+		truth "$1"
+		;;
 	stopped) ;;
 	running)
 		local init
@@ -46,7 +51,8 @@ every_step() { # NAME
 			ran=$((ran + 1))
 		else
 			died=$((died + 1))
-			[ "$actor" = caller ] || eq "$(wc -l <"$T_TMP.err")" 1 'lines on stderr'
+			# One line, and what the console said below it.
+			[ "$actor" = caller ] || like "$(head -n 1 "$T_TMP.err")" "^vectl: $name: start: "
 		fi
 		# The next vectl that touches the VE mends it; a caller that was killed may have left a VE that runs.
 		if [ "$(state "$name")" = running ]; then

@@ -25,15 +25,15 @@ test_import_folder_and_tarball() {
 	ok vectl create s1 --image small --start
 	guest s1 ls /
 	tar -C "$T_TMP/r" -czf "$T_TMP.tar.gz" .
-	ok vectl image import small/tar "$T_TMP.tar.gz"
-	ok vectl create s2 --image small/tar --start
+	ok vectl image import smalltar "$T_TMP.tar.gz"
+	ok vectl create s2 --image smalltar --start
 	guest s2 stat -c '%u %a' /bin/busybox
 	eq "$OUT" '0 755'
 	fails 1 vectl image remove small
 	like "$ERR" s1
 	ok vectl destroy --force s1 s2
 	ok vectl image remove small
-	ok vectl image remove small/tar
+	ok vectl image remove smalltar
 	fails 1 vectl image remove small
 	ok vectl image list
 	unlike "$OUT" small
