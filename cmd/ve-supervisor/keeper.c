@@ -226,7 +226,7 @@ static int become_owner(uint32_t uid)
 	TRY("setgroups", syscall(SYS_setgroups, 0, NULL));
 	TRY("setresgid", syscall(SYS_setresgid, uid, uid, uid));
 	TRY("setresuid", syscall(SYS_setresuid, uid, uid, uid));
-	/* Else /proc/self/timens_offsets is root's, and writing it EACCES. */
+	/* Else its /proc files are root's, and the maps of the user namespace cannot be written. */
 	TRY("dumpable", prctl(PR_SET_DUMPABLE, 1));
 	return 0;
 }
@@ -244,9 +244,24 @@ static int caller_gone(void)
 	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLIN);
 }
 
+/* The server's first message says that it is confined; a server that cannot be is a start that fails. */
+static int server_confined(void)
+{
+	struct sync_message m;
+	int fd;
+	step_subject = "the server's confinement";
+	int r = sync_recv(k.server_sock, &m, &fd);
+	return r > 0 ? 0 : r ? r : -ECHILD;
+}
+
 static int drop_and_go(void)
 {
 	TRY("capset", drop_all_capabilities());
+	/* It shares its uid with the server, which must not be able to trace it. */
+	TRY("dumpable", prctl(PR_SET_DUMPABLE, 0));
+	int r = server_confined();
+	if (r)
+		return r;
 	if (caller_gone())
 		end_with(1);
 	let_init_exec();
@@ -423,7 +438,7 @@ static void wait_for_end(void)
 			k.init = 0;
 			return;
 		}
-		if (p[1].revents)
+		if (p[1].revents && server_confined()) /* of one that followed another: nobody waits for it */
 			server_died();
 	}
 }

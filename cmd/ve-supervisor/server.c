@@ -412,6 +412,9 @@ void serve(struct server *s)
 	if (v.epoll < 0)
 		_exit(1);
 	confine();
+	struct sync_message confined = { .kind = SYNC_NOTE };
+	if (sync_send(s->keeper, &confined, -1))
+		_exit(1);
 	log_open(&v.log, s->log, s->log_limit);
 	watch(s->keeper, EPOLLIN, KEEPER, 0);
 	watch(s->control, EPOLLIN, CONTROL, 0);

@@ -15,8 +15,9 @@ static const char tried_conf[] = "read vectl.conf";
 
 enum { POOL_BASE = 0x70000000, POOL_COUNT = 0x10000000 };
 
-/* Every member of an object is an integer of that name, or with `sub` also an object. What is misspelt is said, not passed over. */
-static int check_members(const struct json *object, const char *const *known, const char *sub, const char *file, struct error *e)
+/* An object's members are integers of known names, and the object `sub`. What is misspelt is said, not passed over. */
+static int check_members(const struct json *object, const char *const *known, const char *sub, const char *file,
+	struct error *e)
 {
 	for (const struct json *j = object->child; j; j = j->next) {
 		int is_sub = sub && !strcmp(j->key, sub), i = 0;
@@ -26,8 +27,8 @@ static int check_members(const struct json *object, const char *const *known, co
 			return error_set(e, VE_E_HOST, EINVAL, tried_conf, "settings are idpool.base and idpool.count",
 				"%s:%u:%u: there is no setting `%.64s`", file, j->key_line, j->key_column, j->key);
 		if (j->type != (is_sub ? JSON_OBJECT : JSON_INTEGER))
-			return error_set(e, VE_E_HOST, EINVAL, tried_conf, is_sub ? "write {\"base\": N, \"count\": N}" : "write a plain number",
-				"%s:%u:%u: `%.64s` is no %s", file, j->line, j->column, j->key, is_sub ? "object" : "integer");
+			return error_set(e, VE_E_HOST, EINVAL, tried_conf,
+				is_sub ? "write {\"base\": N, \"count\": N}" : "write a plain number", "%s:%u:%u: `%.64s` is no %s", file, j->line, j->column, j->key, is_sub ? "object" : "integer");
 	}
 	return 0;
 }
@@ -89,12 +90,19 @@ int ids_lock_path(const struct id_range *ids, char *buf, size_t size)
 
 static int read_link(int dir, const char *path, struct id_range *ret)
 {
-	char b[64];
+	char b[64], same[64];
+	struct id_range ids;
 	ssize_t n = readlinkat(dir, path, b, sizeof b - 1);
 	if (n < 0)
 		return -errno;
 	b[n] = 0;
-	return sscanf(b, "%u %u", &ret->base, &ret->owner) == 2 ? 0 : -EINVAL;
+	if (sscanf(b, "%u %u", &ids.base, &ids.owner) != 2)
+		return -EINVAL;
+	FORMAT(same, "%u %u", ids.base, ids.owner); /* as ids_link writes it: no signs, nothing behind, nothing wrapped */
+	if (strcmp(b, same))
+		return -EINVAL;
+	*ret = ids;
+	return 0;
 }
 
 int ids_of(struct ve *ve, struct id_range *ret, struct error *e)

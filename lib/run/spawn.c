@@ -23,31 +23,34 @@ struct child {
 	volatile int err; /* seen by the parent: the memory is shared */
 };
 
+/* On another stack than the sanitizers know, and in memory that the caller still uses: plain code and system calls. */
+#define ON_FOREIGN_STACK __attribute__((noinline, no_sanitize("address", "undefined")))
+
 /* Runs on a stack of its own in the caller's memory while the caller waits: system calls alone, no allocation. */
-static void child_main(struct child *c)
+ON_FOREIGN_STACK static void child_main(struct child *c)
 {
 	/* First above all targets, so that no target is a source that is still wanted. */
 	for (int i = 0; i < c->nfds; i++)
-		if (c->fd[i] >= 0 && (c->fd[i] = fcntl(c->fd[i], F_DUPFD_CLOEXEC, MAX_FDS + 3)) < 0)
+		if (c->fd[i] >= 0 && (c->fd[i] = syscall(SYS_fcntl, c->fd[i], F_DUPFD_CLOEXEC, MAX_FDS + 3)) < 0)
 			goto failed;
 	for (int i = 0; i < c->nfds; i++) {
 		if (c->fd[i] < 0)
-			close(i);
-		else if (dup3(c->fd[i], i, 0) < 0)
+			syscall(SYS_close, i);
+		else if (syscall(SYS_dup3, c->fd[i], i, 0) < 0)
 			goto failed;
 	}
 	if (syscall(SYS_close_range, c->nfds, ~0u, CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
 		goto failed;
 	static char *const no_environment[] = { NULL };
-	execve(c->path, (char *const *)c->argv, no_environment);
+	syscall(SYS_execve, c->path, c->argv, no_environment);
 failed:
 	c->err = errno;
-	_exit(127);
+	syscall(SYS_exit_group, 127);
 }
 
 /* clone3 by hand, since libc has none: fn runs on the new stack. Returns the pid, or a negative errno. */
 #if defined(__x86_64__)
-static long clone_onto(struct clone_args *a, void (*fn)(struct child *), struct child *arg)
+ON_FOREIGN_STACK static long clone_onto(struct clone_args *a, void (*fn)(struct child *), struct child *arg)
 {
 	register long r __asm__("rax") = SYS_clone3;
 	register void *f __asm__("r12") = (void *)fn;
@@ -66,7 +69,7 @@ static long clone_onto(struct clone_args *a, void (*fn)(struct child *), struct 
 	return r;
 }
 #elif defined(__aarch64__)
-static long clone_onto(struct clone_args *a, void (*fn)(struct child *), struct child *arg)
+ON_FOREIGN_STACK static long clone_onto(struct clone_args *a, void (*fn)(struct child *), struct child *arg)
 {
 	register long nr __asm__("x8") = SYS_clone3;
 	register long r __asm__("x0") = (long)a;
@@ -89,7 +92,7 @@ static long clone_onto(struct clone_args *a, void (*fn)(struct child *), struct 
 #error "clone3 onto a stack is not written for this architecture yet"
 #endif
 
-static long vfork_onto(void *stack, int cgroup, void (*fn)(struct child *), struct child *c)
+ON_FOREIGN_STACK static long vfork_onto(void *stack, int cgroup, void (*fn)(struct child *), struct child *c)
 {
 	struct clone_args a = {
 		/* Without CLONE_FILES each child's table is a copy, so its dup3 calls are not the caller's. */
@@ -102,12 +105,12 @@ static long vfork_onto(void *stack, int cgroup, void (*fn)(struct child *), stru
 }
 
 /* Its end makes the program an orphan; it is what the caller reaps. */
-static void intermediate_main(struct child *c)
+ON_FOREIGN_STACK static void intermediate_main(struct child *c)
 {
 	long r = vfork_onto((char *)c->stack + STACK, c->cgroup, child_main, c);
 	if (r < 0)
 		c->err = (int)-r;
-	_exit(0);
+	syscall(SYS_exit_group, 0);
 }
 
 int spawn_detached(int cgroup, const char *path, const char *const *argv, const int *fds, int nfds)
