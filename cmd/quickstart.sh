@@ -144,4 +144,4 @@ step 'What to type next'
 say "  vectl attach $ve       a shell inside; leave it with exit"
 say "  vectl stop $ve         shut it down"
 say "  vectl destroy $ve      remove it with its disk"
-say "  vectl --help           the rest"
+say "  vectl --help             the rest"

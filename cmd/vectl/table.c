@@ -31,6 +31,11 @@ static char *clean(const char *text)
 {
 	char *copy = NULL;
 	size_t size;
+	const char *p = text && *text ? text : "-";
+	while (*p >= ' ' && *p < 127)
+		p++;
+	if (!*p) /* nearly all of them; a stream costs more than the rest of a row */
+		return strdup(text && *text ? text : "-");
 	FILE *out = open_memstream(&copy, &size);
 	if (!out)
 		return NULL;

@@ -6,11 +6,16 @@
  * and the host handle holds the details (ve_error_*). Functions that return a pointer say what NULL means.
  *
  * Ownership: `char **ret_...` outputs are allocated with malloc and the caller's to free with ve_free. Strings that the
- * ve_error_* functions and ve_name return belong to the handle and stay valid until the next call with it.
+ * ve_error_* functions return belong to the host handle and stay valid until the next call with it or a VE of it; that
+ * of ve_name until ve_close. Nothing that is passed in is kept, but `progress` and `progress_arg`. Descriptors that the
+ * library opens are close-on-exec.
  *
- * Threads: one host handle, with the VE handles opened from it, serves one thread at a time. Handles are independent of
- * one another. The library has no global state, starts no thread that outlives a call, installs no signal handler,
- * prints nothing and never forks without exec.
+ * Threads: one host handle, with the VE handles opened from it, serves one thread at a time; so does a process handle.
+ * Handles are independent of one another. The library has no global state, starts no thread that outlives a call,
+ * installs no signal handler, prints nothing and never forks without exec.
+ *
+ * Any call may fail with -ENOMEM, and with the errno of a system call that failed (VE_E_FAILED); one that waits with
+ * -EINTR and VE_E_INTERRUPTED when cancel_fd is readable. What else there is stands with each function.
  *
  * Units: bytes, seconds; nanoseconds where a name ends in _ns. Timeouts are in milliseconds, negative for none.
  *
@@ -36,10 +41,10 @@ struct ve;      /* one virtual environment of a host */
 /* Append-only. */
 enum ve_error_code {
 	VE_E_NONE = 0,
-	VE_E_FAILED = 1,      /* a system call or a step failed: see errno, step and subject */
-	VE_E_USAGE = 2,       /* an argument that can never be right */
-	VE_E_NO_VE = 3,       /* no VE of that name */
-	VE_E_STATE = 4,       /* the VE is in the wrong state for this */
+	VE_E_FAILED = 1, /* a system call or a step failed: see errno, step and subject */
+	VE_E_USAGE = 2,  /* an argument that can never be right */
+	VE_E_NO_VE = 3,  /* no VE of that name */
+	VE_E_STATE = 4,  /* the VE is in the wrong state for this */
 	VE_E_TIMEOUT = 5,
 	VE_E_EXISTS = 6,      /* a VE or image of that name is there already */
 	VE_E_NO_IMAGE = 7,    /* no such image, and no template that makes it */
@@ -50,10 +55,10 @@ enum ve_error_code {
 	VE_E_NO_INIT = 12,    /* the image has no init */
 	VE_E_BUSY = 13,       /* in use: an image that VEs refer to, an id range that a running VE holds */
 	VE_E_INTERRUPTED = 14,
-	VE_E_TEMPLATE = 15,   /* a template failed */
-	VE_E_ARCHIVE = 16,    /* an archive is broken or unsafe */
+	VE_E_TEMPLATE = 15,       /* a template failed */
+	VE_E_ARCHIVE = 16,        /* an archive is broken or unsafe */
 	VE_E_NOT_EXECUTABLE = 17, /* exec: the command is there and cannot be executed */
-	VE_E_NO_COMMAND = 18, /* exec: the command is not there */
+	VE_E_NO_COMMAND = 18,     /* exec: the command is not there */
 };
 
 /* ---- host */
@@ -61,25 +66,34 @@ enum ve_error_code {
 struct ve_host_options {
 	size_t size;
 	const char *root; /* NULL or "": /etc/vectl, /var/lib/vectl, /run/vectl; else all three under this folder */
-	int cancel_fd;    /* readable: give up what is waited for, undo it, return -EINTR. -1 or 0: none. Not read from */
+	int cancel_fd; /* readable: give up what is waited for, undo it, return -EINTR. -1 or 0: none. Not read from */
 	void (*progress)(void *arg, const char *what, int percent); /* long work; percent -1: not known. NULL: quiet */
 	void *progress_arg;
 };
-/* *ret is always set, but when memory is out (-ENOMEM): with another failure it carries the error and nothing else. */
+/*
+ * `options` may be NULL. *ret is always set, but when memory is out (-ENOMEM): with another failure it carries the
+ * error and nothing else, and is to be closed still. -EPERM and VE_E_PERMISSION: not root; -EINVAL and VE_E_USAGE: no
+ * size. `progress` is called in the caller's thread, within a call that builds or imports an image.
+ */
 int ve_host_open(const struct ve_host_options *options, struct ve_host **ret);
 void ve_host_close(struct ve_host *host); /* after its VE handles; NULL is allowed */
 
-int ve_error_code(const struct ve_host *host); /* of the last call that failed */
-int ve_error_errno(const struct ve_host *host); /* positive, or 0 */
-const char *ve_error_ve(const struct ve_host *host);
-const char *ve_error_step(const struct ve_host *host);
-const char *ve_error_subject(const struct ve_host *host);
+/*
+ * What the last call with the host or a VE of it came to; VE_E_NONE and empty strings when it did not fail. The strings
+ * are never NULL and are the host's: see Ownership. Tried, message and remedy make a line that is safe on a terminal.
+ * ve_process_*, ve_console_write and ve_console_resize leave all of them as they are.
+ */
+int ve_error_code(const struct ve_host *host);            /* enum ve_error_code */
+int ve_error_errno(const struct ve_host *host);           /* positive, or 0 */
+const char *ve_error_ve(const struct ve_host *host);      /* the VE's name, or "" */
+const char *ve_error_step(const struct ve_host *host);    /* the step of the plan, or "" */
+const char *ve_error_subject(const struct ve_host *host); /* the file, key or command that it was about, or "" */
 const char *ve_error_tried(const struct ve_host *host);
 const char *ve_error_message(const struct ve_host *host); /* what is wrong */
-const char *ve_error_remedy(const struct ve_host *host);
+const char *ve_error_remedy(const struct ve_host *host);  /* what to do, or "" */
 
-const char *ve_version(void);
-void ve_free(void *p);
+const char *ve_version(void); /* constant */
+void ve_free(void *p);        /* what an output of type char * points to; NULL is allowed */
 
 /* ---- VEs */
 
@@ -91,9 +105,16 @@ struct ve_create_options {
 	const char *hostname;           /* or NULL */
 	const char *const *assignments; /* KEY=VALUE, NULL-terminated, or NULL */
 };
+/*
+ * Makes a VE and opens it; the caller closes *ret. It is there whole or not at all. An image that is not there is built
+ * or imported, so it may take minutes. -EINVAL with VE_E_USAGE (the name, or no image) or VE_E_SPEC, -EEXIST and
+ * VE_E_EXISTS, -EOPNOTSUPP and VE_E_UNSUPPORTED, -ENOENT with VE_E_NO_IMAGE or VE_E_NO_INIT, -EADDRINUSE and VE_E_BUSY
+ * (host ids), -EINTR and VE_E_INTERRUPTED, and what ve_image_build gives.
+ */
 int ve_create(struct ve_host *host, const char *name, const struct ve_create_options *options, struct ve **ret);
-int ve_open(struct ve_host *host, const char *name, struct ve **ret); /* -ENOENT and VE_E_NO_VE */
-void ve_close(struct ve *ve);                                         /* NULL is allowed */
+/* The caller closes *ret, before the host. -ENOENT and VE_E_NO_VE; -EINVAL and VE_E_USAGE: it cannot be a name. */
+int ve_open(struct ve_host *host, const char *name, struct ve **ret);
+void ve_close(struct ve *ve); /* the VE runs on. NULL is allowed */
 const char *ve_name(const struct ve *ve);
 
 enum ve_state {
@@ -103,8 +124,8 @@ enum ve_state {
 	VE_PAUSED,
 	VE_STOPPING,
 };
-const char *ve_state_name(int state);
-int ve_state(struct ve *ve); /* enum ve_state */
+const char *ve_state_name(int state); /* constant; "unknown" for no state */
+int ve_state(struct ve *ve);          /* enum ve_state, at this moment; asks no process */
 
 enum { VE_WAIT_RUNNING = 0, VE_WAIT_READY = 1 };
 struct ve_start_options {
@@ -112,30 +133,55 @@ struct ve_start_options {
 	int wait;       /* VE_WAIT_... */
 	int timeout_ms; /* of VE_WAIT_READY; 0: 120,000 */
 };
+/*
+ * `options` may be NULL. Returns when init has been exec'd, or, with VE_WAIT_READY, when it is ready; -ETIMEDOUT and
+ * VE_E_TIMEOUT, or -EINTR in that wait: the VE runs on. Any other failure leaves nothing behind: -EALREADY and
+ * VE_E_STATE: it is not stopped; -EADDRINUSE and VE_E_BUSY: a VE of another root has its host ids; VE_E_FAILED: a step.
+ */
 int ve_start(struct ve *ve, const struct ve_start_options *options);
-/* timeout_ms 0: the spec's stop.timeout. force non-zero: at once. */
+/*
+ * Asks init to shut down, and kills what is left after timeout_ms; 0: the spec's stop.timeout. force non-zero: kills at
+ * once. -ESRCH and VE_E_STATE: it is not running; -EAGAIN and VE_E_STATE: it is still starting (without force);
+ * -EINTR: it has been asked, and goes on shutting down.
+ */
 int ve_stop(struct ve *ve, int timeout_ms, int force);
-int ve_pause(struct ve *ve);
-int ve_resume(struct ve *ve);
-int ve_wait(struct ve *ve, int state, int ready, int timeout_ms); /* -ETIMEDOUT and VE_E_TIMEOUT */
-int ve_destroy(struct ve *ve, int force); /* a running one only with force */
-int ve_reap(struct ve *ve);               /* removes what a crash left; 1 when there was something, 0 when not */
-/* Pollable fd that becomes readable when the VE has stopped. -ESRCH: it is not running. The caller closes it. */
+int ve_pause(struct ve *ve);  /* all processes are frozen on return. -EINVAL and VE_E_STATE: it is not running */
+int ve_resume(struct ve *ve); /* -EINVAL and VE_E_STATE: it is not paused */
+/*
+ * Waits for `state`, and with VE_RUNNING and `ready` non-zero until init is ready; does nothing to the VE. timeout_ms 0
+ * looks once. -ETIMEDOUT and VE_E_TIMEOUT; -ESRCH and VE_E_STATE: it is stopped, and will not be ready.
+ */
+int ve_wait(struct ve *ve, int state, int ready, int timeout_ms);
+/* With its disk; the handle is to be closed still. -EBUSY and VE_E_STATE: it runs, and force is 0. */
+int ve_destroy(struct ve *ve, int force);
+int ve_reap(struct ve *ve); /* removes what a crash left; 1 when there was something, 0 when not */
+/*
+ * Pollable fd that becomes readable when the VE has stopped; a reboot inside is no stop. -ESRCH and VE_E_STATE: it is
+ * not running. The caller closes it.
+ */
 int ve_stopped_fd(struct ve *ve);
 
-/* ---- spec and state as text */
+/*
+ * ---- spec and state as text: JSON documents with "format": 1, to which members may be added; the caller frees them.
+ */
 
-int ve_get(struct ve *ve, const char *key, char **ret_text); /* -ENODATA: unset and without default */
-int ve_set(struct ve *ve, const char *const *assignments);   /* all or none */
-int ve_unset(struct ve *ve, const char *const *keys);
-int ve_get_json(struct ve *ve, char **ret_json);             /* ve.json */
+/* The value or the default. -ENODATA and VE_E_SPEC: neither; -EINVAL and VE_E_SPEC: there is no such key. */
+int ve_get(struct ve *ve, const char *key, char **ret_text);
+/*
+ * KEY=VALUE, KEY+=VALUE and KEY-=VALUE, NULL-terminated: all or none. VE_E_SPEC with -EINVAL, -ERANGE and others;
+ * -EOPNOTSUPP and VE_E_UNSUPPORTED; userns.base: -EBUSY and VE_E_STATE while it runs, -EADDRINUSE and VE_E_BUSY.
+ */
+int ve_set(struct ve *ve, const char *const *assignments);
+int ve_unset(struct ve *ve, const char *const *keys); /* NULL-terminated, all or none; errors as of ve_set */
+int ve_get_json(struct ve *ve, char **ret_json);      /* ve.json */
+/* The whole spec anew; file_name is for messages. Name, UUID and image cannot change. Errors as of ve_set. */
 int ve_set_json(struct ve *ve, const char *text, const char *file_name);
-int ve_info_json(struct ve *ve, char **ret_json);
-int ve_ps_json(struct ve *ve, char **ret_json);
-int ve_plan_json(struct ve *ve, char **ret_json);
+int ve_info_json(struct ve *ve, char **ret_json); /* everything of one VE */
+int ve_ps_json(struct ve *ve, char **ret_json);   /* its processes. -ESRCH and VE_E_STATE: it is not running */
+int ve_plan_json(struct ve *ve, char **ret_json); /* what ve_start would do */
 int ve_plan_text(struct ve *ve, char **ret_text);
-int ve_list_json(struct ve_host *host, char **ret_json);     /* all VEs with their state */
-int ve_list_names(struct ve_host *host, char ***ret_names);  /* sorted, NULL-terminated; free with ve_free_names */
+int ve_list_json(struct ve_host *host, char **ret_json);    /* all VEs with their state */
+int ve_list_names(struct ve_host *host, char ***ret_names); /* sorted, NULL-terminated; free with ve_free_names */
 void ve_free_names(char **names);
 
 /* ---- entering */
@@ -146,11 +192,11 @@ enum {
 };
 struct ve_exec_options {
 	size_t size;
-	int flags;                /* VE_EXEC_... */
-	const char *user;         /* NULL: root. A name or a number of the VE's passwd */
-	const char *cwd;          /* NULL: the user's home, or / */
-	const char *const *argv;  /* NULL-terminated */
-	const char *const *env;   /* K=V, NULL-terminated, or NULL */
+	int flags;               /* VE_EXEC_... */
+	const char *user;        /* NULL: root. A name or a number of the VE's passwd */
+	const char *cwd;         /* NULL: the user's home, or / */
+	const char *const *argv; /* NULL-terminated */
+	const char *const *env;  /* K=V, NULL-terminated, or NULL */
 	/*
 	 * Without VE_EXEC_TTY: given to the command as they are. Folders, O_PATH fds, block devices and terminals are
 	 * refused (-EINVAL, VE_E_USAGE): each would be a way out of the VE. Relay a terminal through a pipe.
@@ -159,31 +205,51 @@ struct ve_exec_options {
 	unsigned short rows, columns; /* with VE_EXEC_TTY; 0: 24 by 80 */
 };
 struct ve_process;
-/* Returns once the command has been exec'd. -ENOENT and VE_E_NO_COMMAND, -EACCES and VE_E_NOT_EXECUTABLE else. */
+/*
+ * Returns once the command has been exec'd, confined as init's children are; the caller closes *ret, which refers to
+ * neither VE nor host and may outlive both. -ENOENT and VE_E_NO_COMMAND; execve's errno and VE_E_NOT_EXECUTABLE; -ESRCH
+ * and VE_E_STATE: it is not running, or paused; -EBADMSG and VE_E_STATE: it was started by another version; -EINVAL:
+ * VE_E_USAGE, or no such user (VE_E_FAILED); -E2BIG and VE_E_USAGE. What cannot be confined is not executed.
+ */
 int ve_exec(struct ve *ve, const struct ve_exec_options *options, struct ve_process **ret);
-int ve_process_fd(const struct ve_process *p);  /* readable when the command has ended; the handle's */
-int ve_process_tty(const struct ve_process *p); /* the pty's master, the handle's; -1 without VE_EXEC_TTY */
-int ve_process_signal(struct ve_process *p, int signal); /* to the command's process group */
-int ve_process_wait(struct ve_process *p); /* blocks; exit status, or 128+n for a signal; -EPIPE when it was lost */
-void ve_process_close(struct ve_process *p);    /* a command that still runs goes on. NULL is allowed */
+int ve_process_fd(const struct ve_process *p);           /* readable when the command has ended; the handle's */
+int ve_process_tty(const struct ve_process *p);          /* the pty's master, the handle's; -1 without VE_EXEC_TTY */
+int ve_process_signal(struct ve_process *p, int signal); /* to the command's process group. -EINVAL, -ESRCH */
+int ve_process_wait(struct ve_process *p);   /* blocks; exit status, or 128+n for a signal; -EPIPE when it was lost */
+void ve_process_close(struct ve_process *p); /* a command that still runs goes on. NULL is allowed */
 
 /* ---- console */
 
-/* A stream socket to read the console's bytes from, the last that it printed before first. The caller closes it. */
+/*
+ * A stream socket to read the console's bytes from, the last that it printed before first; its end is the VE's. What is
+ * read is a guest's, and may steer a terminal. The caller closes it. VE_E_STATE: -ESRCH, it is not running;
+ * -EPROTONOSUPPORT, it was started by a version that speaks another protocol.
+ */
 int ve_console_open(struct ve *ve);
-/* Types bytes on the console (at most 4096 are taken). Returns how many were; -EAGAIN on a non-blocking fd. */
+/* Types bytes on the console (at most 4096 are taken). Returns how many were; -EAGAIN on a non-blocking fd, -EPIPE. */
 int ve_console_write(int fd, const void *bytes, size_t size);
 int ve_console_resize(int fd, unsigned short rows, unsigned short columns);
-/* What the console printed, oldest first. *ret_text is NUL-terminated; *ret_size leaves the NUL out. */
+/*
+ * What the console printed, oldest first, over stops, as far as it is kept. *ret_text is NUL-terminated and may have
+ * NUL bytes within; *ret_size leaves the last out. The caller frees it.
+ */
 int ve_console_log(struct ve *ve, char **ret_text, size_t *ret_size);
 
 /* ---- images */
 
+/* Each: -EINVAL and VE_E_USAGE, it cannot be an image's name. */
 int ve_image_list_json(struct ve_host *host, char **ret_json);
-int ve_image_build(struct ve_host *host, const char *image);                       /* by its template */
-int ve_image_import(struct ve_host *host, const char *image, const char *source);  /* a tarball or a folder */
-int ve_image_remove(struct ve_host *host, const char *image);                      /* VE_E_BUSY while VEs use it */
-int ve_image_exists(struct ve_host *host, const char *image);                      /* 1 or 0 */
+/*
+ * By its template, in place of one of that name; VEs keep theirs. May take minutes. -ENOENT and VE_E_NO_IMAGE: no
+ * template makes it; VE_E_TEMPLATE: that failed; VE_E_ARCHIVE: what it made is broken or unsafe; -EINTR and
+ * VE_E_INTERRUPTED.
+ */
+int ve_image_build(struct ve_host *host, const char *image);
+/* A tarball or a folder. -EEXIST and VE_E_EXISTS; -ENOENT and VE_E_NO_IMAGE: no source; else as of ve_image_build. */
+int ve_image_import(struct ve_host *host, const char *image, const char *source);
+/* -EBUSY and VE_E_BUSY while VEs use it; -ENOENT and VE_E_NO_IMAGE. */
+int ve_image_remove(struct ve_host *host, const char *image);
+int ve_image_exists(struct ve_host *host, const char *image); /* 1 or 0 */
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

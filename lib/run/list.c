@@ -59,18 +59,6 @@ void ve_free_names(char **names)
 	free(names);
 }
 
-struct labels {
-	struct json_writer *w;
-};
-
-static int write_label(const char *path, const char *text, void *arg)
-{
-	struct labels *l = arg;
-	if (!strncmp(path, "labels.", 7))
-		jw_string(l->w, path + 7, text);
-	return 0;
-}
-
 static void write_memory(struct json_writer *w, const struct runtime *rt)
 {
 	char path[600];
@@ -82,15 +70,18 @@ static void write_memory(struct json_writer *w, const struct runtime *rt)
 		jw_integer(w, "memory", memory);
 }
 
-/* What list and info have in common. A spec that cannot be read does not hide the VE: its error stands there instead. */
-static void write_ve(struct json_writer *w, struct ve *ve, const struct runtime *rt, const struct spec *s, const struct error *bad)
+/*
+ * What list and info have in common, from ve.json as a plain tree: a list of a thousand checks no keys. One that cannot
+ * be read does not hide the VE: its error stands there instead.
+ */
+static void write_ve(struct json_writer *w, struct ve *ve, const struct runtime *rt, const struct json *s, const struct error *bad)
 {
 	jw_string(w, "name", ve->name);
 	jw_string(w, "state", ve_state_name(rt->state));
 	jw_bool(w, "ready", rt->ready);
 	jw_bool(w, "stale", rt->present && !rt->alive);
 	if (s)
-		jw_string(w, "image", spec_string(s, "image"));
+		jw_string(w, "image", json_string(s, "image"));
 	else
 		jw_string(w, "error", bad->wrong);
 	if (rt->alive && rt->init) {
@@ -107,11 +98,23 @@ static void write_ve(struct json_writer *w, struct ve *ve, const struct runtime 
 	write_memory(w, rt);
 	jw_array(w, "addresses");
 	jw_end(w);
-	struct labels l = { w };
-	jw_object(w, "labels");
-	if (s)
-		spec_each(s, write_label, &l);
-	jw_end(w);
+	const struct json *labels = json_get(s, "labels");
+	if (labels)
+		jw_copy(w, "labels", labels);
+	else {
+		jw_object(w, "labels");
+		jw_end(w);
+	}
+}
+
+static int read_tree(struct ve *ve, struct json **ret, struct error *e)
+{
+	char path[PATH_MAX];
+	cleanup_free char *text = NULL;
+	size_t size;
+	FORMAT(path, "%s/ve/%s/ve.json", ve->host->data, ve->name);
+	int r = read_file_at(AT_FDCWD, path, JSON_MAX_BYTES, &text, &size);
+	return r < 0 ? error_sys(e, -r, "read ve.json", path) : json_parse(text, size, path, "read ve.json", ret, e);
 }
 
 int ve_list_json(struct ve_host *host, char **ret_json)
@@ -133,9 +136,9 @@ int ve_list_json(struct ve_host *host, char **ret_json)
 		struct ve ve = { .host = host };
 		struct error bad = { 0 };
 		struct runtime rt = { 0 };
-		cleanup_spec struct spec *s = NULL;
-		snprintf(ve.name, sizeof ve.name, "%s", *n);
-		if (spec_load(&ve, &s, &bad) == -ENOENT)
+		cleanup_json struct json *s = NULL;
+		snprintf(ve.name, sizeof ve.name, "%.63s", *n);
+		if (read_tree(&ve, &s, &bad) == -ENOENT)
 			continue; /* destroyed meanwhile */
 		runtime_read(host, *n, &rt, &bad);
 		jw_object(w, NULL);
@@ -150,15 +153,6 @@ int ve_list_json(struct ve_host *host, char **ret_json)
 }
 
 /* ---- info */
-
-static void write_spec(struct json_writer *w, const struct spec *s)
-{
-	cleanup_free char *text = NULL;
-	cleanup_json struct json *j = NULL;
-	struct error ignored = { 0 };
-	if (!spec_write(s, &text, &ignored) && !json_parse(text, strlen(text), "ve.json", "info", &j, &ignored))
-		jw_copy(w, "spec", j);
-}
 
 static void write_identity(struct json_writer *w, const struct spec *s, struct ve *ve)
 {
@@ -188,8 +182,9 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	cleanup_plan struct plan *p = NULL;
 	struct runtime rt;
 	struct id_range ids;
+	cleanup_json struct json *tree = NULL;
 	int r = spec_load(ve, &s, e);
-	if (r || (r = runtime_read(ve->host, ve->name, &rt, e)) || (r = ids_of(ve, &ids, e)))
+	if (r || (r = read_tree(ve, &tree, e)) || (r = runtime_read(ve->host, ve->name, &rt, e)) || (r = ids_of(ve, &ids, e)))
 		return error_of(ve, e, r);
 	struct error no_plan = { 0 };
 	plan_of(ve, s, &p, &no_plan);
@@ -199,7 +194,7 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	jw_object(w, NULL);
 	jw_integer(w, "format", 1);
 	jw_object(w, "ve");
-	write_ve(w, ve, &rt, s, e);
+	write_ve(w, ve, &rt, tree, e);
 	write_identity(w, s, ve);
 	write_processes(w, &rt);
 	jw_object(w, "userns");
@@ -215,7 +210,7 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	if (!p)
 		jw_string(w, NULL, no_plan.wrong);
 	jw_end(w);
-	write_spec(w, s);
+	jw_copy(w, "spec", tree);
 	jw_end(w);
 	jw_end(w);
 	r = jw_finish(w, ret_json);

@@ -36,7 +36,7 @@ static int failed(struct launch *l, const struct plan_step *s, int err, const ch
 {
 	int r = error_set(l->e, VE_E_FAILED, err, tried, remedy, "step %s: %s: %s", plan_op_name(s->op), subject, strerror(err));
 	snprintf(l->e->step, sizeof l->e->step, "%s", plan_op_name(s->op));
-	snprintf(l->e->subject, sizeof l->e->subject, "%s", subject);
+	snprintf(l->e->subject, sizeof l->e->subject, "%.200s", subject);
 	return r;
 }
 

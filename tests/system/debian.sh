@@ -251,7 +251,7 @@ test_row10_cgroup() {
 	ne "$STATUS" 0 'raising a limit of its own root'
 	inside "$ve" 'mkdir /sys/fs/cgroup/own && rmdir /sys/fs/cgroup/own'
 	eq "$STATUS" 0 'a cgroup of its own'
-	guest "$ve" systemd-run --quiet --wait --scope /bin/true
+	guest "$ve" systemd-run --quiet --scope /bin/true
 }
 
 test_row11_notify() {

@@ -95,7 +95,7 @@ def processes():
         uid = int(re.search(r"^Uid:\s+(\d+)", status, re.M).group(1))
         if PREFIX and exe.startswith(PREFIX + "/"):
             yield f"process {pid} {exe} in {cgroup}"
-        elif GUEST_UIDS <= uid < 0xFFFFFFFE and not foreign(cgroup):
+        elif ALONE and GUEST_UIDS <= uid < 0xFFFFFFFE and not foreign(cgroup):
             yield f"process {pid} uid {uid:#x} {exe} in {cgroup}"
 
 
