@@ -10,19 +10,30 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <ve/ve.h>
 
 struct watch {
 	char *name;
-	int fd; /* readable when the VE has stopped; -1: it was stopped already */
+	int fd;      /* readable when the VE has stopped; -1: it has */
+	int64_t due; /* when it is reaped then: whoever stopped it is given the time to do it, since he waits for it */
 };
+enum { GRACE_MS = 50 };
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
+}
 
 static struct watch *watched;
 static size_t n_watched;
@@ -71,6 +82,7 @@ static int look_at(struct ve_host *host, const char *name)
 	watched = w;
 	w[n_watched].name = strdup(name);
 	w[n_watched].fd = fd;
+	w[n_watched].due = 0;
 	if (!w[n_watched].name) {
 		close(fd);
 		return 0;
@@ -91,13 +103,26 @@ static void look_around(struct ve_host *host, const char *run)
 		closedir(d);
 }
 
-static void one_ended(struct ve_host *host, size_t i)
+static void reap_due(struct ve_host *host)
 {
-	struct watch w = watched[i];
-	close(w.fd);
-	watched[i] = watched[--n_watched];
-	look_at(host, w.name); /* reaps it, or watches the start that followed */
-	free(w.name);
+	int64_t now = now_ms();
+	for (size_t i = n_watched; i-- > 0;) {
+		struct watch w = watched[i];
+		if (w.fd >= 0 || w.due > now)
+			continue;
+		watched[i] = watched[--n_watched];
+		look_at(host, w.name); /* reaps it, or watches the start that followed */
+		free(w.name);
+	}
+}
+
+static int next_due_ms(void)
+{
+	int64_t now = now_ms(), next = -1;
+	for (size_t i = 0; i < n_watched; i++)
+		if (watched[i].fd < 0 && (next < 0 || watched[i].due - now < next))
+			next = watched[i].due > now ? watched[i].due - now : 0;
+	return (int)next;
 }
 
 static void wait_for_something(struct ve_host *host, const char *run, int inotify)
@@ -110,10 +135,13 @@ static void wait_for_something(struct ve_host *host, const char *run, int inotif
 	for (size_t i = 0; i < n; i++)
 		p[i] = (struct pollfd){ .fd = watched[i].fd, .events = POLLIN };
 	p[n] = (struct pollfd){ .fd = inotify, .events = POLLIN };
-	if (poll(p, n + 1, -1) > 0) {
-		for (size_t i = n; i-- > 0;)
-			if (p[i].revents)
-				one_ended(host, i);
+	if (poll(p, n + 1, next_due_ms()) > 0) {
+		for (size_t i = 0; i < n; i++)
+			if (p[i].revents) {
+				close(watched[i].fd);
+				watched[i].fd = -1;
+				watched[i].due = now_ms() + GRACE_MS;
+			}
 		if (p[n].revents) {
 			while (read(inotify, events, sizeof events) > 0)
 				;
@@ -121,6 +149,7 @@ static void wait_for_something(struct ve_host *host, const char *run, int inotif
 		}
 	}
 	free(p);
+	reap_due(host);
 }
 
 int main(int argc, char **argv)

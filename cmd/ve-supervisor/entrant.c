@@ -55,12 +55,25 @@ static int clone_init(uint64_t flags, struct boot *b)
 	return sync_send(b->sync, &m, pidfd);
 }
 
+/* The first boot's entrant was born there, and waits until the keeper has made the place ready. */
+static int join_user_namespace(struct boot *b)
+{
+	struct sync_message m;
+	int fd;
+	if (b->number > 1) {
+		TRY("user namespace", setns(b->userns, CLONE_NEWUSER));
+		return 0;
+	}
+	if (sync_recv(b->sync, &m, &fd) <= 0)
+		_exit(1); /* the keeper died, or gave up */
+	return 0;
+}
+
 static int entrant_step(const struct wire_step *s, struct boot *b)
 {
 	switch (s->op) {
 	case OP_JOIN_USER_NAMESPACE:
-		TRY("user namespace", setns(b->userns, CLONE_NEWUSER));
-		return 0;
+		return join_user_namespace(b);
 	case OP_TIME_NAMESPACE:
 		return time_namespace();
 	case OP_CLONE_INIT:
@@ -71,6 +84,7 @@ static int entrant_step(const struct wire_step *s, struct boot *b)
 
 void entrant(struct boot *b)
 {
+	close(b->keeper_end);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 1); /* else /proc/self/timens_offsets is root's, and writing it EACCES */
 	run_steps(ACTOR_ENTRANT, entrant_step, b);

@@ -103,18 +103,24 @@ static void end_with(int status)
 
 /* ---- boot: common to the first one and to reboots */
 
-static int start_entrant(void)
+static int open_sync(void)
 {
 	int sp[2];
 	TRY("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp));
-	k.sync = sp[0];
+	k.sync = k.boot.keeper_end = sp[0];
 	k.boot.sync = sp[1];
+	return 0;
+}
+
+static int start_entrant(void)
+{
+	int r = open_sync();
+	if (r)
+		return r;
 	k.entrant = TRY("fork of the entrant", fork());
-	if (!k.entrant) {
-		close(sp[0]);
+	if (!k.entrant)
 		entrant(&k.boot);
-	}
-	close(sp[1]);
+	close(k.boot.sync);
 	return 0;
 }
 
@@ -156,7 +162,7 @@ static int wait_for_console(void)
 /* Init may go: EOF says that it exec'd, a message or a dead init that it did not. */
 static void let_init_exec(void)
 {
-	struct sync_message m = { .kind = SYNC_INIT };
+	struct sync_message m = { .kind = SYNC_GO };
 	int fd, r;
 	sync_send(k.sync, &m, -1);
 	while ((r = sync_recv(k.sync, &m, &fd)) > 0) {
@@ -205,7 +211,6 @@ static int spawn_server(void)
 	close(sp[1]);
 	k.server = pid;
 	k.server_sock = sp[0];
-	tell_server_boot();
 	return 0;
 }
 
@@ -231,10 +236,12 @@ static int become_owner(uint32_t uid)
 	return 0;
 }
 
+/* The place is ready: the entrant, which was born with the user namespace, may make init. */
 static int enter_first(void)
 {
-	int r = start_entrant();
-	return r ? r : wait_for_console();
+	struct sync_message m = { .kind = SYNC_GO };
+	close(k.boot.sync);
+	return sync_send(k.sync, &m, -1);
 }
 
 /* The caller went away (killed, or Ctrl-C): nobody would learn of this VE, so it does not come to life. */
@@ -259,9 +266,10 @@ static int drop_and_go(void)
 	TRY("capset", drop_all_capabilities());
 	/* It shares its uid with the server, which must not be able to trace it. */
 	TRY("dumpable", prctl(PR_SET_DUMPABLE, 0));
-	int r = server_confined();
-	if (r)
+	int r = wait_for_console();
+	if (r || (r = server_confined()))
 		return r;
+	tell_server_boot();
 	if (caller_gone())
 		end_with(1);
 	let_init_exec();
@@ -270,6 +278,7 @@ static int drop_and_go(void)
 
 static int keeper_step(const struct wire_step *s, struct boot *b)
 {
+	int r;
 	switch (s->op) {
 	case OP_OPEN_LAYER:
 		if (s->n[0] < 0 || s->n[0] >= (int)(sizeof k.layer / sizeof *k.layer))
@@ -286,7 +295,9 @@ static int keeper_step(const struct wire_step *s, struct boot *b)
 	case OP_RUN_HOST:
 		return run_host(wire_string(plan, s, 0), wire_string(plan, s, 1), plan->base, &k.notify);
 	case OP_USER_NAMESPACE:
-		return user_namespace(s->n[0], s->n[1], &b->userns);
+		if ((r = open_sync()))
+			return r;
+		return user_namespace(s->n[0], s->n[1], b, &k.entrant);
 	case OP_ATTACH_LAYER:
 		return attach_layer(k.layer[s->n[0] & 15], b->userns, wire_string(plan, s, 0), s->n[1]);
 	case OP_ENTER:
@@ -405,6 +416,7 @@ static void server_died(void)
 	/* It reads hostile bytes, so it may be made to die; the VE goes on with another, but not for ever. */
 	if (++k.server_deaths > MAX_SERVER_DEATHS || spawn_server() < 0)
 		end_with(1);
+	tell_server_boot();
 	write_state("running");
 }
 

@@ -4,10 +4,13 @@
 #define VE_SUPERVISOR_KEEPER_H
 
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "cmd/ve-supervisor/supervisor.h"
 
 int private_mounts(uint32_t base);
 int run_host(const char *manager, const char *uuid, uint32_t base, int *ret_notify);
-int user_namespace(uint32_t base, uint32_t count, int *ret_fd);
+int user_namespace(uint32_t base, uint32_t count, struct boot *b, pid_t *ret_entrant);
 int attach_layer(int tree, int userns, const char *at, int read_only);
 int remove_cgroup_tree(int dir, const char *name, int depth);
 

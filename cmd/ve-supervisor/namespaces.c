@@ -28,7 +28,7 @@ static int mount_fs(const char *type, const char *options[][2], unsigned attr, i
 
 static int mount_on(const char *type, unsigned attr, const char *at)
 {
-	int m, r = mount_fs(type, NULL, attr, &m);
+	int m = -1, r = mount_fs(type, NULL, attr, &m);
 	if (r)
 		return r;
 	TRY(at, sys_move_mount(m, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH));
@@ -43,7 +43,7 @@ static int mount_on(const char *type, unsigned attr, const char *at)
 int private_mounts(uint32_t base)
 {
 	const char *options[][2] = { { "mode", "755" }, { "size", "256k" }, { "nr_inodes", "64" }, { NULL, NULL } };
-	int m, r;
+	int m = -1, r;
 	TRY("mount namespace", unshare(CLONE_NEWNS));
 	TRY("private propagation", sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	if ((r = mount_fs("tmpfs", options, MOUNT_ATTR_NOSUID, &m)))
@@ -101,26 +101,17 @@ int run_host(const char *manager, const char *uuid, uint32_t base, int *ret_noti
 	return 0;
 }
 
-/* Made by a child that holds it open until the keeper has its fd; the keeper's death ends the child through the pipe. */
-static void userns_holder(const int p[2])
+/*
+ * The user namespace is born with the first boot's entrant, which waits for its word before it does anything there: the
+ * maps have to be written, and the layers attached, by the one who still has capabilities on the host.
+ */
+int user_namespace(uint32_t base, uint32_t count, struct boot *b, pid_t *ret_entrant)
 {
-	char b;
-	close(p[1]);
-	while (read(p[0], &b, 1) < 0 && errno == EINTR)
-		;
-	_exit(0);
-}
-
-int user_namespace(uint32_t base, uint32_t count, int *ret_fd)
-{
-	int p[2];
 	char path[40], map[48];
-	TRY("pipe", pipe2(p, O_CLOEXEC));
 	struct clone_args a = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
 	pid_t pid = TRY("user namespace", sys_clone3(&a));
 	if (!pid)
-		userns_holder(p);
-	close(p[0]);
+		entrant(b);
 	struct text t = { path, path + sizeof path }, m = { map, map + sizeof map };
 	text_add(&t, "/proc/");
 	text_number(&t, pid);
@@ -132,10 +123,9 @@ int user_namespace(uint32_t base, uint32_t count, int *ret_fd)
 	text_add(&m, "\n");
 	TRY("uid_map", write_at(proc, "uid_map", map));
 	TRY("gid_map", write_at(proc, "gid_map", map));
-	*ret_fd = TRY("ns/user", openat(proc, "ns/user", O_RDONLY | O_CLOEXEC));
+	b->userns = TRY("ns/user", openat(proc, "ns/user", O_RDONLY | O_CLOEXEC));
 	close(proc);
-	close(p[1]);
-	waitpid(pid, NULL, 0);
+	*ret_entrant = pid;
 	return 0;
 }
 

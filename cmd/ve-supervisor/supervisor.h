@@ -37,7 +37,7 @@ extern const char *step_subject;
 	})
 
 /* Keeper <-> entrant and init, one SOCK_SEQPACKET pair a boot; its end (EOF) is init's exec or death. */
-enum sync_kind { SYNC_INIT = 1 /* + pidfd */, SYNC_CONSOLE /* + pty master */, SYNC_FAILED, SYNC_NOTE };
+enum sync_kind { SYNC_INIT = 1 /* + pidfd */, SYNC_CONSOLE /* + pty master */, SYNC_FAILED, SYNC_NOTE, SYNC_GO };
 struct sync_message {
 	uint32_t kind, step;
 	int32_t err, pid;
@@ -47,7 +47,8 @@ struct sync_message {
 struct boot {
 	unsigned number;     /* 1: the first since start */
 	int userns, cgroup;  /* the VE's user namespace; this boot's guest root cgroup */
-	int sync;            /* the child's end */
+	int sync;            /* the child's end of the socket pair */
+	int keeper_end;      /* the other one; not the child's business */
 };
 
 int sync_send(int sock, const struct sync_message *m, int fd); /* fd -1: none */

@@ -28,7 +28,8 @@ static int check_members(const struct json *object, const char *const *known, co
 				"%s:%u:%u: there is no setting `%.64s`", file, j->key_line, j->key_column, j->key);
 		if (j->type != (is_sub ? JSON_OBJECT : JSON_INTEGER))
 			return error_set(e, VE_E_HOST, EINVAL, tried_conf,
-				is_sub ? "write {\"base\": N, \"count\": N}" : "write a plain number", "%s:%u:%u: `%.64s` is no %s", file, j->line, j->column, j->key, is_sub ? "object" : "integer");
+				is_sub ? "write {\"base\": N, \"count\": N}" : "write a plain number",
+				"%s:%u:%u: `%.64s` is no %s", file, j->line, j->column, j->key, is_sub ? "object" : "integer");
 	}
 	return 0;
 }

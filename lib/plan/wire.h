@@ -36,12 +36,12 @@ enum plan_actor {
 	X(BECOME_OWNER, KEEPER, "become-owner", "become uid and gid n0, keeping capabilities for the steps below")     \
 	X(PRIVATE_MOUNTS, KEEPER, "private-mounts", "leave the host's mounts for a minimal root")                      \
 	X(RUN_HOST, KEEPER, "run-host", "fill /run/host: container-manager s0, uuid s1, notify socket")                 \
-	X(USER_NAMESPACE, KEEPER, "user-namespace", "make the user namespace, map 0 to n0 for n1 ids")                 \
+	X(USER_NAMESPACE, KEEPER, "user-namespace", "make the user namespace with the entrant in it, map 0 to n0 for n1 ids")                 \
 	X(ATTACH_LAYER, KEEPER, "attach-layer", "attach layer n0, id-mapped, at s0 (1: read-only): n1")                     \
-	X(ENTER, KEEPER, "enter", "start the entrant, wait until init is set up")                                      \
+	X(ENTER, KEEPER, "enter", "let the entrant go")                                      \
 	X(SPAWN_SERVER, KEEPER, "spawn-server", "start the supervisor process, confine it")                            \
-	X(DROP_CAPABILITIES, KEEPER, "drop-capabilities", "give up every capability; then let init exec")              \
-	X(JOIN_USER_NAMESPACE, ENTRANT, "join-user-namespace", "enter the VE's user namespace")                         \
+	X(DROP_CAPABILITIES, KEEPER, "drop-capabilities", "give up every capability, wait until init is set up and the supervisor process confined, let init exec")              \
+	X(JOIN_USER_NAMESPACE, ENTRANT, "join-user-namespace", "be in the VE's user namespace: born there, or at a reboot by setns")                         \
 	X(TIME_NAMESPACE, ENTRANT, "time-namespace", "make the time namespace, boot time zero now")                    \
 	X(CLONE_INIT, ENTRANT, "clone-init", "clone3 with the namespace flags x0 into the VE's cgroup")                 \
 	X(BECOME_ROOT, INIT, "become-root", "uid and gid 0 of the VE, no groups")                                      \

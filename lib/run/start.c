@@ -163,9 +163,6 @@ static int spawn_supervisor(struct launch *l, const struct plan_step *s)
 	l->fd[SFD_PLAN] = plan_encode(l->plan, blobs, l->fault_step, l->e);
 	if (l->fd[SFD_PLAN] < 0)
 		return l->fd[SFD_PLAN];
-	int r = save_plan(l);
-	if (r < 0)
-		return failed(l, s, -r, "plan", NULL);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp))
 		return failed(l, s, errno, "socketpair", NULL);
 	l->report = sp[0];
@@ -178,11 +175,14 @@ static int spawn_supervisor(struct launch *l, const struct plan_step *s)
 	for (int i = 0; i < 3; i++)
 		l->fd[i] = null;
 	const char *argv[] = { "ve-supervisor", l->ve->name, NULL };
-	r = spawn_detached(cgroup, s->s[0], argv, l->fd, SFD_COUNT_END);
+	int r = spawn_detached(cgroup, s->s[0], argv, l->fd, SFD_COUNT_END);
 	for (int i = 0; i < 3; i++)
 		l->fd[i] = -1;
 	if (r < 0)
 		return failed(l, s, -r, s->s[0], r == -ENOENT ? "install vectl whole" : NULL);
+	/* While it works; without the saved plan nothing could enter, so its failure is the start's. */
+	if ((r = save_plan(l)) < 0)
+		return failed(l, s, -r, "plan", NULL);
 	/* Ours would keep the VE 'alive' and the report open after the keeper's death. */
 	for (int i = 3; i < SFD_COUNT_END; i++)
 		close_fd_p(&l->fd[i]), l->fd[i] = -1;

@@ -131,6 +131,22 @@ static int ask_and_wait(struct ve *ve, const struct runtime *rt, int init, int k
 	return wait_pidfd(ve->host, keeper, timeout_ms, e);
 }
 
+/* Under the lock from before the kill, so that the reaper, which sees the keeper's end too, keeps out of the way. */
+static int force_stop(struct ve *ve, const struct runtime *seen, int init, int keeper, struct error *e)
+{
+	struct runtime rt;
+	cleanup_fd int lock = change_lock(ve, e);
+	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
+	if (r < 0)
+		return r;
+	/* Somebody stopped it, or even started it again, while we waited for the lock: that one is not ours. */
+	if (rt.keeper == seen->keeper && rt.keeper_start == seen->keeper_start && (r = end_now(ve, &rt, init, keeper, e)) < 0)
+		return r;
+	if ((r = runtime_read(ve->host, ve->name, &rt, e)) < 0)
+		return r;
+	return rt.present && !rt.alive ? undo(ve, e) : 0;
+}
+
 static int stop(struct ve *ve, int timeout_ms, int force, struct error *e)
 {
 	struct runtime rt;
@@ -151,9 +167,10 @@ static int stop(struct ve *ve, int timeout_ms, int force, struct error *e)
 		*e = why;
 		return -ESRCH;
 	}
+	/* Not under the change lock: a stop that takes a minute must not keep a `stop --force` waiting. */
 	r = force ? -ETIMEDOUT : ask_and_wait(ve, &rt, init, keeper, timeout_ms, e);
-	if (r == -ETIMEDOUT && (r = end_now(ve, &rt, init, keeper, e)) < 0)
-		return r;
+	if (r == -ETIMEDOUT)
+		return force_stop(ve, &rt, init, keeper, e);
 	return r < 0 ? r : reap_after(ve, e);
 }
 

@@ -19,6 +19,7 @@ enum { LOOK_MS = 100 };
 
 struct children {
 	char text[256];
+	int64_t since; /* when they were first seen like this */
 };
 
 static int init_says_ready(pid_t init)
@@ -40,9 +41,12 @@ static int at_rest(const struct runtime *rt, struct children *seen)
 	FORMAT(path, "/proc/%d/task/%d/children", rt->init, rt->init);
 	if (read_file_at(AT_FDCWD, path, sizeof seen->text - 1, &text, NULL) < 0 || proc_status(rt->init, &st))
 		return 0;
-	int same = *text && st.state == 'S' && !strcmp(text, seen->text);
-	snprintf(seen->text, sizeof seen->text, "%s", text);
-	return same;
+	if (!*text || st.state != 'S' || strcmp(text, seen->text)) {
+		snprintf(seen->text, sizeof seen->text, "%.255s", text);
+		seen->since = now_ms();
+		return 0;
+	}
+	return now_ms() - seen->since >= LOOK_MS;
 }
 
 static int reached(const struct runtime *rt, int state, int ready, struct children *seen)
@@ -79,7 +83,7 @@ static int timed_out(struct error *e, int state, int ready, int timeout_ms)
 static int wait_for(struct ve *ve, int state, int ready, int timeout_ms, struct error *e)
 {
 	cleanup_fd int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	struct children seen = { "" };
+	struct children seen = { "", 0 };
 	struct runtime rt;
 	if (inotify < 0)
 		return error_sys(e, errno, "wait", "inotify");
@@ -92,7 +96,7 @@ static int wait_for(struct ve *ve, int state, int ready, int timeout_ms, struct 
 		if (reached(&rt, state, ready, &seen))
 			return 0;
 		if (ready && !rt.alive)
-			return error_set(e, VE_E_STATE, ESRCH, "wait", "look at `vectl logs NAME`", "it ended before it was ready");
+			return error_set(e, VE_E_FAILED, ESRCH, "wait", "look at `vectl logs NAME`", "it ended before it was ready");
 		struct error ignored = { 0 };
 		cleanup_fd int keeper = rt.alive ? runtime_open_keeper(ve, &rt, &ignored) : -EBADF;
 		int64_t left = timeout_ms < 0 ? -1 : end - now_ms();

@@ -94,7 +94,8 @@ enough 'keys of the table' "$count" 50
 # ---- libve(3)
 
 # Functions as ve.h declares them: a name before "(" on a line that is not a comment's.
-functions=$(sed 's,/\*.*\*/,,' "$header" | grep -E '^[a-z].*\);?|^[a-z].*\($' | grep -oE '\bve_[a-z_]+\(' | tr -d '(' | sort -u)
+functions=$(sed 's,/\*.*\*/,,' "$header" | grep -E '^[a-z].*\);?|^[a-z].*\($' |
+	grep -oE '\bve_[a-z_]+\(' | tr -d '(' | sort -u)
 # shellcheck disable=SC2086
 set -- $functions
 enough 'functions of ve.h' $# 50
@@ -110,7 +111,8 @@ result 'every function is in the synopsis of libve(3)' $synopsis
 result 'every function is described in libve(3)' $described
 
 missing=''
-for code in $(grep -oE '\bVE_E_[A-Z_]+' "$header" | sort -u); do
+codes=$(grep -oE '\bVE_E_[A-Z_]+' "$header" | sort -u)
+for code in $codes; do
 	grep -qE "^\.It Dv $code\$" "$library_page" || missing="$missing $code"
 done
 # shellcheck disable=SC2086

@@ -38,7 +38,8 @@ static inline struct spec *make_spec(const struct spec_case *c)
 	return s;
 }
 
-/* Hard limits by resource number: cpu fsize data stack core rss nproc nofile memlock as locks sigpending msgqueue ... */
+/* Hard limits by resource number: cpu fsize data stack core rss nproc nofile memlock as locks sigpending msgqueue ...
+ */
 #define KERNEL_LIMITS                                                                                                  \
 	{                                                                                                              \
 		-1, -1, -1, -1, -1, -1, 95000, 1048576, 8388608, -1, -1, 95000, 819200, 0, 0, -1                       \

@@ -38,7 +38,8 @@ static void hold(const char *name, uint32_t base, uint32_t owner)
 	cr_assert_eq(ids_link(dir, &(struct id_range){base, owner}, &e), 0, "%s", e.wrong);
 }
 
-static void expect_error(int r, int result, int errnum, int code, const char *wrong, const char *remedy, const struct error *e)
+static void expect_error(
+	int r, int result, int errnum, int code, const char *wrong, const char *remedy, const struct error *e)
 {
 	cr_expect_eq(r, result, "%d", r);
 	cr_expect_eq(e->errnum, errnum);
@@ -158,23 +159,22 @@ Test(ids, bad_vectl_conf)
 {
 	static const char known[] = "settings are idpool.base and idpool.count", number[] = "write a plain number";
 
-	expect_conf_error("[]", EINVAL, VE_E_HOST, "1:1: no object",
-		"write {\"idpool\": {\"base\": N, \"count\": N}}");
+	expect_conf_error("[]", EINVAL, VE_E_HOST, "1:1: no object", "write {\"idpool\": {\"base\": N, \"count\": N}}");
 	expect_conf_error("{\"idpool\": 5}", EINVAL, VE_E_HOST, "1:12: `idpool` is no object",
 		"write {\"base\": N, \"count\": N}");
-	expect_conf_error("{\"idpool\":\n {\"base\": \"0x70000000\"}}", EINVAL, VE_E_HOST, "2:11: `base` is no integer",
-		number);
+	expect_conf_error(
+		"{\"idpool\":\n {\"base\": \"0x70000000\"}}", EINVAL, VE_E_HOST, "2:11: `base` is no integer", number);
 	expect_conf_error("{\"idpool\": {\"count\": 1.5}}", EINVAL, VE_E_HOST, "1:22: `count` is no integer", number);
-	expect_conf_error("{\"idpools\": {\"base\": 65536}}", EINVAL, VE_E_HOST, "1:2: there is no setting `idpools`",
-		known);
-	expect_conf_error("{\"idpool\": {\"size\": 65536}}", EINVAL, VE_E_HOST, "1:13: there is no setting `size`",
-		known);
+	expect_conf_error(
+		"{\"idpools\": {\"base\": 65536}}", EINVAL, VE_E_HOST, "1:2: there is no setting `idpools`", known);
+	expect_conf_error(
+		"{\"idpool\": {\"size\": 65536}}", EINVAL, VE_E_HOST, "1:13: there is no setting `size`", known);
 	expect_conf_error("{\"base\": 65536}", EINVAL, VE_E_HOST, "1:2: there is no setting `base`", known);
 	expect_conf_error("{\"idpool\": {\"base\": 65536, \"base\": 131072}}", EEXIST, VE_E_FAILED,
 		"1:28: `base` is there twice, first at line 1, column 13", "remove one of the two");
 	expect_conf_error("", 0, VE_E_FAILED, "1:1: not valid JSON: it ends too early", "correct it there");
-	expect_conf_error("{\"idpool\": {\"base\": 65536}", 0, VE_E_FAILED,
-		"1:27: not valid JSON: it ends too early", "correct it there");
+	expect_conf_error("{\"idpool\": {\"base\": 65536}", 0, VE_E_FAILED, "1:27: not valid JSON: it ends too early",
+		"correct it there");
 }
 
 /* ---- picking */
@@ -199,8 +199,8 @@ Test(ids, ranges_are_distinct)
 		FORMAT(name, "ve%d", i);
 		hold(name, r[i].base, r[i].owner);
 	}
-	expect_busy(0, NULL, ENOSPC, "all 400 ranges of the pool are taken",
-		"destroy a VE, or widen idpool in vectl.conf");
+	expect_busy(
+		0, NULL, ENOSPC, "all 400 ranges of the pool are taken", "destroy a VE, or widen idpool in vectl.conf");
 	/* The one that goes is the one that is free. */
 	cr_assert_eq(remove_tree_at(AT_FDCWD, under(&f, "var/lib/vectl/ve/ve123")), 0);
 	struct id_range again = pick(0, NULL);
@@ -246,7 +246,8 @@ Test(ids, the_owner_uids_are_nobodys_range)
 	expect_busy(BASE, NULL, EADDRINUSE, wrong, remedy);
 	expect_busy(BASE + RANGE - 1, NULL, EADDRINUSE, wrong, remedy);
 	expect_busy(BASE - RANGE + 1, NULL, EADDRINUSE, wrong, remedy);
-	cr_expect_eq(pick(BASE - RANGE, NULL).base, (uint32_t)(BASE - RANGE), "outside of the pool is the user's choice");
+	cr_expect_eq(
+		pick(BASE - RANGE, NULL).base, (uint32_t)(BASE - RANGE), "outside of the pool is the user's choice");
 	cr_expect_eq(pick(BASE + RANGE, NULL).base, (uint32_t)(BASE + RANGE));
 }
 
@@ -256,7 +257,8 @@ Test(ids, a_small_pool_is_soon_taken)
 	struct id_range r = pick(0, NULL);
 	cr_expect_eq(r.base, (uint32_t)(BASE + RANGE));
 	hold("one", r.base, r.owner);
-	expect_busy(0, NULL, ENOSPC, "all 1 ranges of the pool are taken", "destroy a VE, or widen idpool in vectl.conf");
+	expect_busy(
+		0, NULL, ENOSPC, "all 1 ranges of the pool are taken", "destroy a VE, or widen idpool in vectl.conf");
 	cr_expect_eq(pick(0, "one").base, r.base);
 	pool(3);
 	cr_expect_eq(pick(0, NULL).base, (uint32_t)(BASE + 2 * RANGE));

@@ -200,7 +200,8 @@ Test(plan, cgroups_are_made_before_they_are_touched)
 				k++;
 			cr_expect_lt(k, i, "%s on %s: nothing makes the parent of %s", c->name, h->name, s->s[0]);
 		}
-		/* The guest may not write what limits it: nothing of `ve` itself but the folder is given to its base id. */
+		/* The guest may not write what limits it: nothing of `ve` itself but the folder is given to its base
+		 * id. */
 		for (size_t i = 0; i < p->nsteps; i++)
 			if (p->step[i].op == OP_CGROUP_OWN && p->step[i].n[0] == p->ids.base) {
 				const char *rest = p->step[i].s[0] + strlen(top);
@@ -488,11 +489,10 @@ Test(plan, notes_say_what_is_left_out)
 	expect_notes("hugetlb-only", (const char *[]){NO_CONTROLLER("cpu"), NO_CONTROLLER("memory"),
 					     NO_CONTROLLER("pids"), NO_CONTROLLER("io"), NULL});
 	expect_notes("low-limits-raised", (const char *[]){NO_CONTROLLER("cpu"), NO_CONTROLLER("io"), NULL});
-	expect_notes("low-limits",
-		(const char *[]){NO_CONTROLLER("cpu"), NO_CONTROLLER("io"), STAYS("cpu", "3600"),
-			STAYS("data", "1073741824"), STAYS("stack", "1048576"), STAYS("core", "0"),
-			STAYS("nproc", "150"), STAYS("nofile", "512"), STAYS("memlock", "65536"),
-			STAYS("sigpending", "100"), STAYS("msgqueue", "0"), NULL});
+	expect_notes("low-limits", (const char *[]){NO_CONTROLLER("cpu"), NO_CONTROLLER("io"), STAYS("cpu", "3600"),
+					   STAYS("data", "1073741824"), STAYS("stack", "1048576"), STAYS("core", "0"),
+					   STAYS("nproc", "150"), STAYS("nofile", "512"), STAYS("memlock", "65536"),
+					   STAYS("sigpending", "100"), STAYS("msgqueue", "0"), NULL});
 	expect_notes("no-mqueue", (const char *[]){NULL});
 }
 

@@ -272,7 +272,8 @@ Test(state, huge_numbers)
 	hold_lock();
 	for (size_t i = 0; i < ARRAY_SIZE(huge); i++) {
 		char record[STATE_RECORD];
-		FORMAT(record, "state running\nkeeper %s 1\nserver %s 1\ninit %s 1\nboot 3\n", huge[i], huge[i], huge[i]);
+		FORMAT(record, "state running\nkeeper %s 1\nserver %s 1\ninit %s 1\nboot 3\n", huge[i], huge[i],
+			huge[i]);
 		put_records(record, SERVER);
 		struct runtime rt = look();
 		/* Never another process's number, nor a group of them. */
@@ -283,7 +284,8 @@ Test(state, huge_numbers)
 	}
 	put_records("state running\nkeeper 2147483647 1\nboot 3\n", SERVER);
 	cr_expect_eq(look().keeper, INT_MAX);
-	put_records("state running\nids 4294967296 4294967297\nboot 4294967299\nstarted 99999999999999999999 1\n", SERVER);
+	put_records(
+		"state running\nids 4294967296 4294967297\nboot 4294967299\nstarted 99999999999999999999 1\n", SERVER);
 	struct runtime rt = look();
 	cr_expect_eq(rt.owner, 0);
 	cr_expect_eq(rt.base, 0);
@@ -299,7 +301,9 @@ Test(state, hostile_status)
 	} cases[] = {
 		{"status \033]0;owned\007\033[2J\n", "?]0;owned??[2J"},
 		{"status a\tb\rc\177\n", "a?b?c?"},
-		{"status \xc2\x9b" "31mred\n", "??31mred"},
+		{"status \xc2\x9b"
+		 "31mred\n",
+			"??31mred"},
 		{"status \xff\xfe ok\n", "?? ok"},
 		{"status state running\n", "state running"},
 		{"status seq 4\n", "seq 4"},

@@ -179,8 +179,14 @@ static const struct {
 	uint64_t value;
 	int add;
 } wrong[] = {
-#define H(field, value, add) {#field " " #value, HEADER, offsetof(struct wire_header, field), sizeof(uint32_t), value, add}
-#define S(field, bytes, value, add) {#field " " #value, STEP, offsetof(struct wire_step, field), bytes, value, add}
+#define H(field, value, add)                                                                                           \
+	{                                                                                                              \
+#field " " #value, HEADER, offsetof(struct wire_header, field), sizeof(uint32_t), value, add           \
+	}
+#define S(field, bytes, value, add)                                                                                    \
+	{                                                                                                              \
+#field " " #value, STEP, offsetof(struct wire_step, field), bytes, value, add                          \
+	}
 	H(magic, 0x31504557, 0),
 	H(magic, 0x45563150, 0),
 	H(size, 1, 1),
@@ -226,8 +232,10 @@ Test(wire, numbers_out_of_range)
 		char *base = wrong[i].where == HEADER ? copy : copy + ((char *)&h->step[step] - data);
 		uint64_t value = wrong[i].value + (wrong[i].add ? size : 0);
 		memcpy(copy, data, size);
-		memcpy(base + wrong[i].offset, &value, wrong[i].bytes); /* little end first, as all that vectl runs on */
-		cr_expect_null(wire_check(copy, size, VE_VERSION), "%s%s", wrong[i].what, wrong[i].add ? " + size" : "");
+		memcpy(base + wrong[i].offset, &value,
+			wrong[i].bytes); /* little end first, as all that vectl runs on */
+		cr_expect_null(
+			wire_check(copy, size, VE_VERSION), "%s%s", wrong[i].what, wrong[i].add ? " + size" : "");
 	}
 	cr_expect_not_null(wire_check(data, size, VE_VERSION));
 }
@@ -268,6 +276,45 @@ Test(wire, strings_that_do_not_end)
 	cr_expect_gt(tried, 60);
 	memset(h->name, 'x', sizeof(h->name));
 	cr_expect_null(wire_check(data, size, VE_VERSION));
+}
+
+/* The string's last byte may be the whole's last, its NUL may not lie one past it, even where memory goes on with one.
+ */
+Test(wire, a_string_up_to_the_end)
+{
+	size_t size;
+	cleanup_free char *data = encoded(&size), *longer = calloc(1, size + 1);
+	memcpy(longer, data, size);
+	struct wire_header *h = (struct wire_header *)longer;
+	struct wire_step *s = &h->step[0];
+
+	memset(h->blob, 0, sizeof(h->blob));
+	longer[size - 1] = 0;
+	s->s[0] = (uint32_t)size - 5;
+	s->len[0] = 4;
+	cr_expect_not_null(wire_check(longer, size, VE_VERSION));
+	s->len[0] = 5;
+	cr_expect_null(wire_check(longer, size, VE_VERSION));
+	s->s[0] = (uint32_t)size;
+	s->len[0] = 0;
+	cr_expect_null(wire_check(longer, size, VE_VERSION));
+}
+
+Test(wire, more_steps_than_any_plan_has)
+{
+	const uint32_t count[] = {0, 1, 4096, 4097};
+
+	for (size_t i = 0; i < ARRAY_SIZE(count); i++) {
+		size_t size = sizeof(struct wire_header) + count[i] * sizeof(struct wire_step);
+		cleanup_free struct wire_header *h = calloc(1, size);
+		h->magic = WIRE_MAGIC;
+		h->size = (uint32_t)size;
+		h->nsteps = count[i];
+		memcpy(h->version, VE_VERSION, sizeof(VE_VERSION));
+		for (uint32_t k = 0; k < count[i]; k++)
+			h->step[k].index = (uint16_t)k;
+		cr_expect_eq(wire_check(h, size, VE_VERSION) != NULL, count[i] <= 4096, "%u steps", count[i]);
+	}
 }
 
 /* ---- bytes changed at random */
@@ -312,7 +359,8 @@ static void use(const struct wire_header *h, size_t size)
 
 static void mutate(char *data, size_t size)
 {
-	static const uint32_t interesting[] = {0, 1, 7, 8, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff};
+	static const uint32_t interesting[] = {
+		0, 1, 7, 8, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff};
 	/* Most of what can go wrong stands in the header and the steps' table. */
 	const struct wire_header *h = (const struct wire_header *)data;
 	size_t table = sizeof(*h) + (h->nsteps < 200 ? h->nsteps : 200) * sizeof(h->step[0]);
