@@ -6,6 +6,7 @@ unit_results.py BUILD-FOLDER: a line for each test that failed or was skipped, t
 Test programs that speak TAP (Criterion with --tap) count by their tests, others as one each.
 """
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as tree
@@ -20,6 +21,13 @@ if not os.path.exists(report):
     print(run.stdout)
     sys.exit("meson test wrote no report")
 
+# The report has no reasons for what was skipped; the log has: "ok - NAME  # SKIP REASON".
+log = os.path.join(folder, "meson-logs", "testlog.txt")
+reasons = {}
+if os.path.exists(log):
+    with open(log, encoding="utf-8", errors="replace") as f:
+        reasons = dict(re.findall(r"^ok\b[ \d]*- (\S+).*?# SKIP (.*)$", f.read(), re.M))
+
 passed = failed = skipped = 0
 for suite in tree.parse(report).getroot().iter("testsuite"):
     suite_failed = 0
@@ -27,7 +35,7 @@ for suite in tree.parse(report).getroot().iter("testsuite"):
         name = f"{suite.get('name')}: {case.get('name')}"
         if case.find("skipped") is not None:
             skipped += 1
-            print(f"skipped {name}: {case.find('skipped').get('message') or 'no reason given'}")
+            print(f"skipped {name}: {reasons.get(case.get('name').split(' - ')[-1].strip(), 'no reason given')}")
         elif case.find("failure") is not None or case.find("error") is not None:
             failed += 1
             suite_failed += 1
@@ -41,8 +49,11 @@ for suite in tree.parse(report).getroot().iter("testsuite"):
         print(f"FAILED  {suite.get('name')}")
     if suite_failed:
         for output in list(suite.iter("system-out")) + list(suite.iter("system-err")):
-            for line in (output.text or "").splitlines()[-60:]:
-                print(f"    {line}")
+            lines = (output.text or "").splitlines()
+            wrong = [i for i, line in enumerate(lines) if line.startswith("not ok")]
+            for i, line in enumerate(lines):
+                if any(w <= i < w + 12 for w in wrong) or (not wrong and i >= len(lines) - 60):
+                    print(f"    {line}")
 if run.returncode and not failed:
     failed += 1
     print(run.stdout)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ve-reaper ROOT: one small root process for each root folder on hosts without systemd. It waits for the ends of VEs and
- * removes what their unprivileged keepers cannot: cgroups, the runtime folder. It goes when the last VE has gone. Killed,
- * it costs nothing: the next vectl that touches the VE does the same.
+ * ve-reaper ROOT: one small root process for each root folder on hosts without systemd. It waits for the ends of VEs
+ * and removes what their unprivileged keepers cannot: cgroups, the runtime folder. It goes when the last VE has gone.
+ * Killed, it costs nothing: the next vectl that touches the VE does the same.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -41,13 +41,13 @@ static size_t n_watched;
 /* The same kind of lock as libve's: of the open file description, so that no close() elsewhere drops it. */
 static int take_lock(int fd)
 {
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	return fcntl(fd, F_OFD_SETLK, &l);
 }
 
 static void drop_lock(int fd)
 {
-	struct flock l = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+	struct flock l = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
 	fcntl(fd, F_OFD_SETLK, &l);
 }
 
@@ -133,8 +133,8 @@ static void wait_for_something(struct ve_host *host, const char *run, int inotif
 	if (!p)
 		exit(1); /* the next vectl reaps */
 	for (size_t i = 0; i < n; i++)
-		p[i] = (struct pollfd){ .fd = watched[i].fd, .events = POLLIN };
-	p[n] = (struct pollfd){ .fd = inotify, .events = POLLIN };
+		p[i] = (struct pollfd){.fd = watched[i].fd, .events = POLLIN};
+	p[n] = (struct pollfd){.fd = inotify, .events = POLLIN};
 	if (poll(p, n + 1, next_due_ms()) > 0) {
 		for (size_t i = 0; i < n; i++)
 			if (p[i].revents) {
@@ -165,14 +165,15 @@ int main(int argc, char **argv)
 	umask(077);
 	if (chdir("/"))
 		return 1;
-	struct ve_host_options o = { .size = sizeof o, .root = argv[1] };
+	struct ve_host_options o = {.size = sizeof o, .root = argv[1]};
 	struct ve_host *host = NULL;
 	char run[PATH_MAX], path[PATH_MAX + 16];
 	if (ve_host_open(&o, &host))
 		return 1;
 	snprintf(run, sizeof run, "%s/run/vectl", strcmp(argv[1], "/") ? argv[1] : "");
 	snprintf(path, sizeof path, "%s/.reaper", run);
-	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600),
+	    inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (lock < 0 || inotify < 0 || inotify_add_watch(inotify, run, IN_CREATE | IN_ONLYDIR) < 0)
 		return 1;
 	while (!take_lock(lock)) {

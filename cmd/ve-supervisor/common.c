@@ -21,9 +21,9 @@ int sync_send(int sock, const struct sync_message *m, int fd)
 	union {
 		struct cmsghdr h;
 		char b[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec v = { (void *)m, sizeof *m };
-	struct msghdr h = { .msg_iov = &v, .msg_iovlen = 1 };
+	} control = {0};
+	struct iovec v = {(void *)m, sizeof *m};
+	struct msghdr h = {.msg_iov = &v, .msg_iovlen = 1};
 	if (fd >= 0) {
 		h.msg_control = &control;
 		h.msg_controllen = sizeof control.b;
@@ -41,8 +41,8 @@ int sync_recv(int sock, struct sync_message *m, int *ret_fd)
 		struct cmsghdr h;
 		char b[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct iovec v = { m, sizeof *m };
-	struct msghdr h = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.b };
+	struct iovec v = {m, sizeof *m};
+	struct msghdr h = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.b};
 	ssize_t n;
 	do
 		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
@@ -70,7 +70,7 @@ void fault_point(const struct wire_step *s)
 
 static void send_failure(int sock, const struct wire_step *s, int err, int kind)
 {
-	struct sync_message m = { .kind = kind, .step = s->index, .err = err };
+	struct sync_message m = {.kind = kind, .step = s->index, .err = err};
 	size_t n = strnlen(step_subject, sizeof m.subject - 1);
 	memcpy(m.subject, step_subject, n);
 	sync_send(sock, &m, -1);
@@ -92,10 +92,17 @@ void run_steps(int actor, int (*run)(const struct wire_step *s, struct boot *b),
 	}
 }
 
+void unblock_signals(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int drop_all_capabilities(void)
 {
-	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct d[2] = { { 0 } };
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct d[2] = {{0}};
 	return syscall(SYS_capset, &h, d); /* the ambient set follows permitted and inheritable */
 }
 
@@ -144,13 +151,13 @@ void text_number(struct text *t, uint64_t n)
 void state_write(int fd, off_t offset, uint32_t sequence, const char *body)
 {
 	char record[STATE_RECORD + 1], tail[32];
-	struct text t = { record, record + sizeof record }, e = { tail, tail + sizeof tail };
+	struct text t = {record, record + sizeof record}, e = {tail, tail + sizeof tail};
 	text_add(&e, "seq ");
 	text_number(&e, sequence);
 	text_add(&e, "\n");
 	text_add(&t, tail);
 	char *room_end = record + STATE_RECORD - (e.at - tail) + 1;
-	struct text b = { t.at, room_end };
+	struct text b = {t.at, room_end};
 	text_add(&b, body);
 	/* A body that was cut must not lose its last newline, or the frame would be part of its last line. */
 	if (b.at > t.at)
@@ -164,7 +171,7 @@ void state_write(int fd, off_t offset, uint32_t sequence, const char *body)
 uint64_t start_time(pid_t pid)
 {
 	char path[40], b[512];
-	struct text t = { path, path + sizeof path };
+	struct text t = {path, path + sizeof path};
 	text_add(&t, "/proc/");
 	text_number(&t, pid);
 	text_add(&t, "/stat");

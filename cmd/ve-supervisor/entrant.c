@@ -24,7 +24,7 @@ static int time_namespace(void)
 {
 	struct timespec t;
 	char line[64];
-	struct text x = { line, line + sizeof line };
+	struct text x = {line, line + sizeof line};
 	clock_gettime(CLOCK_BOOTTIME, &t);
 	/* -(s + ns) = -(s + 1) + (1e9 - ns): the file takes a signed second and a non-negative nanosecond */
 	text_add(&x, "boottime -");
@@ -51,7 +51,7 @@ static int clone_init(uint64_t flags, struct boot *b)
 	pid_t pid = TRY("clone3", sys_clone3(&a));
 	if (!pid)
 		init_of_ve(b);
-	struct sync_message m = { .kind = SYNC_INIT, .pid = pid };
+	struct sync_message m = {.kind = SYNC_INIT, .pid = pid};
 	return sync_send(b->sync, &m, pidfd);
 }
 

@@ -25,13 +25,16 @@
 #define TIOCGPTPEER _IO('T', 0x41)
 #endif
 
-enum { NOTHING = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, NO_LINKS = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH };
+enum {
+	NOTHING = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+	NO_LINKS = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH
+};
 
 static struct {
-	int root;        /* the VE's root, before the pivot */
+	int root;           /* the VE's root, before the pivot */
 	int dev, run, proc; /* mounts made for it */
-	int master, tty; /* of the console */
-} v = { -1, -1, -1, -1, -1, -1 };
+	int master, tty;    /* of the console */
+} v = {-1, -1, -1, -1, -1, -1};
 
 /* ---- small parts */
 
@@ -92,7 +95,9 @@ static int mount_at(const char *type, const char *options, unsigned attr, const 
 /* Shows what `from` in `dir` (or dir itself, with "") is at the existing entry `to` of `to_dir`. */
 static int bind_at(int dir, const char *from, int to_dir, const char *to)
 {
-	int t = TRY(from, sys_open_tree(dir, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | (*from ? 0 : AT_EMPTY_PATH)));
+	int t = TRY(
+		from, sys_open_tree(dir, from,
+			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | (*from ? 0 : AT_EMPTY_PATH)));
 	int at = TRY(to, sys_openat2(to_dir, to, O_PATH, 0, NO_LINKS));
 	TRY(to, sys_move_mount(t, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 	close(at);
@@ -125,7 +130,7 @@ static int become_root(void)
 
 static int overlay(const char *lower, const char *upper, const char *work)
 {
-	const char *option[][2] = { { "lowerdir", lower }, { "upperdir", upper }, { "workdir", work } };
+	const char *option[][2] = {{"lowerdir", lower}, {"upperdir", upper}, {"workdir", work}};
 	int fs = TRY("overlay", sys_fsopen("overlay"));
 	for (int i = 0; i < 3; i++)
 		TRY(option[i][1], sys_fsconfig(fs, FSCONFIG_SET_STRING, option[i][0], option[i][1], 0));
@@ -149,19 +154,20 @@ static int dev(const char *options, int64_t ptys)
 	int r = mount_at("tmpfs", "mode=755,size=512k,nr_inodes=1024", MOUNT_ATTR_NOSUID, "dev", &v.dev);
 	if (r)
 		return r;
-#define X(name, major, minor, group)                                                      \
-	if ((r = put_at(v.dev, name, "", 0, 0666)) || (r = bind_at(AT_FDCWD, "/dev/" name, v.dev, name))) \
+#define X(name, major, minor, group)                                                                                   \
+	if ((r = put_at(v.dev, name, "", 0, 0666)) || (r = bind_at(AT_FDCWD, "/dev/" name, v.dev, name)))              \
 		return r;
 	DEVICES(X)
 #undef X
-	const char *folder[] = { "pts", "shm", "mqueue", ".vectl", ".vectl/proc", ".vectl/sys" };
+	const char *folder[] = {"pts", "shm", "mqueue", ".vectl", ".vectl/proc", ".vectl/sys"};
 	for (size_t i = 0; i < sizeof folder / sizeof *folder; i++)
 		TRY(folder[i], mkdirat(v.dev, folder[i], i == 3 ? 0700 : 0755));
-	const char *link[][2] = { { "pts/ptmx", "ptmx" }, { "/proc/self/fd", "fd" }, { "fd/0", "stdin" }, { "fd/1", "stdout" }, { "fd/2", "stderr" } };
+	const char *link[][2] = {{"pts/ptmx", "ptmx"}, {"/proc/self/fd", "fd"}, {"fd/0", "stdin"}, {"fd/1", "stdout"},
+		{"fd/2", "stderr"}};
 	for (size_t i = 0; i < sizeof link / sizeof *link; i++)
 		TRY(link[i][1], symlinkat(link[i][0], v.dev, link[i][1]));
 	char b[96];
-	struct text t = { b, b + sizeof b };
+	struct text t = {b, b + sizeof b};
 	text_add(&t, options);
 	text_number(&t, ptys);
 	return mount_at("devpts", b, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, "dev/pts", NULL);
@@ -235,7 +241,7 @@ static int pivot(void)
 	TRY("pivot_root", sys_pivot_root(".", "."));
 	TRY("the minimal root", sys_umount2(".", MNT_DETACH));
 	TRY("/", chdir("/"));
-	const int done[] = { v.root, v.dev, v.run, v.proc };
+	const int done[] = {v.root, v.dev, v.run, v.proc};
 	for (int i = 0; i < 4; i++)
 		close(done[i]);
 	return 0;
@@ -248,10 +254,11 @@ static int hostname(const char *name, int to_file)
 	if (!to_file)
 		return 0;
 	char b[128];
-	struct text t = { b, b + sizeof b };
+	struct text t = {b, b + sizeof b};
 	text_add(&t, name);
 	text_add(&t, "\n");
-	int fd = TRY("/etc/hostname", open("/etc/hostname", O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644));
+	int fd =
+		TRY("/etc/hostname", open("/etc/hostname", O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644));
 	char old[128];
 	ssize_t n = read(fd, old, sizeof old);
 	if (n != t.at - b || memcmp(old, b, n)) {
@@ -264,7 +271,7 @@ static int hostname(const char *name, int to_file)
 
 static int loopback(void)
 {
-	struct ifreq q = { .ifr_name = "lo" };
+	struct ifreq q = {.ifr_name = "lo"};
 	int s = TRY("lo", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	TRY("lo", ioctl(s, SIOCGIFFLAGS, &q));
 	q.ifr_flags |= IFF_UP;
@@ -275,7 +282,7 @@ static int loopback(void)
 
 static int rlimit(const struct wire_step *s)
 {
-	struct rlimit l = { s->n[1], s->n[2] };
+	struct rlimit l = {s->n[1], s->n[2]};
 	TRY(wire_string(plan, s, 0), setrlimit(s->n[0], &l));
 	return 0;
 }
@@ -294,7 +301,7 @@ static int bounding_set(uint64_t keep)
 
 static int await_keeper(struct boot *b)
 {
-	struct sync_message m = { .kind = SYNC_CONSOLE };
+	struct sync_message m = {.kind = SYNC_CONSOLE};
 	int fd, r = sync_send(b->sync, &m, v.master);
 	if (r)
 		return r;
@@ -389,6 +396,7 @@ static int init_step(const struct wire_step *s, struct boot *b)
 void init_of_ve(struct boot *b)
 {
 	prctl(PR_SET_NAME, "ve-init");
+	unblock_signals();
 	run_steps(ACTOR_INIT, init_step, b);
 	_exit(127);
 }

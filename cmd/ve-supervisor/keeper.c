@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,25 +22,27 @@
 
 static struct keeper {
 	struct boot boot;
-	int layer[16];       /* detached trees, by the plan's numbers */
-	int notify;          /* the guest's readiness socket */
-	int sync;            /* the keeper's end; -1 between boots */
-	int pidfd, console;  /* of this boot's init */
+	int layer[16];      /* detached trees, by the plan's numbers */
+	int notify;         /* the guest's readiness socket */
+	int sync;           /* the keeper's end; -1 between boots */
+	int pidfd, console; /* of this boot's init */
 	pid_t init, entrant, server;
 	int server_sock;
 	unsigned server_deaths;
 	uint32_t sequence;
-	int first;           /* the caller still waits for a report */
+	int first;   /* the caller still waits for a report */
+	int signals; /* signalfd of SIGTERM: root wants the VE to end, so a reboot would be against its will */
+	int ending;
 	struct wire_report report; /* the first failure */
 	uint32_t owner;
-} k = { .notify = -1, .sync = -1, .pidfd = -1, .console = -1, .server_sock = -1, .boot = { .userns = -1 } };
+} k = {.notify = -1, .sync = -1, .pidfd = -1, .console = -1, .server_sock = -1, .boot = {.userns = -1}};
 
 static void report(const struct wire_report *r)
 {
 	if (k.first)
 		send(SFD_REPORT, r, sizeof *r, MSG_NOSIGNAL);
 	else if (k.server_sock >= 0 && r->kind != REPORT_RUNNING) {
-		struct sync_message m = { .kind = SERVER_NOTE, .step = r->step, .err = r->err };
+		struct sync_message m = {.kind = SERVER_NOTE, .step = r->step, .err = r->err};
 		memcpy(m.subject, r->subject, sizeof m.subject);
 		sync_send(k.server_sock, &m, -1);
 	}
@@ -47,7 +50,7 @@ static void report(const struct wire_report *r)
 
 static void report_sync(const struct sync_message *m, int kind)
 {
-	struct wire_report r = { .kind = kind, .step = m->step, .err = m->err };
+	struct wire_report r = {.kind = kind, .step = m->step, .err = m->err};
 	memcpy(r.subject, m->subject, sizeof r.subject - 1);
 	report(&r);
 }
@@ -55,7 +58,7 @@ static void report_sync(const struct sync_message *m, int kind)
 static void write_state(const char *state)
 {
 	char body[STATE_RECORD];
-	struct text t = { body, body + sizeof body };
+	struct text t = {body, body + sizeof body};
 	struct timespec real, boottime;
 	clock_gettime(CLOCK_REALTIME, &real);
 	clock_gettime(CLOCK_BOOTTIME, &boottime);
@@ -71,13 +74,13 @@ static void write_state(const char *state)
 		uint64_t value[2];
 		int values;
 	} line[] = {
-		{ "format", { 1 }, 1 },
-		{ "keeper", { getpid(), start_time(getpid()) }, 2 },
-		{ "server", { k.server, k.server ? start_time(k.server) : 0 }, 2 },
-		{ "init", { k.init, k.init ? start_time(k.init) : 0 }, 2 },
-		{ "ids", { plan->owner, plan->base }, 2 },
-		{ "boot", { k.boot.number }, 1 },
-		{ "started", { since[0].tv_sec, since[1].tv_sec * 1000000000ull + since[1].tv_nsec }, 2 },
+		{"format", {1}, 1},
+		{"keeper", {getpid(), start_time(getpid())}, 2},
+		{"server", {k.server, k.server ? start_time(k.server) : 0}, 2},
+		{"init", {k.init, k.init ? start_time(k.init) : 0}, 2},
+		{"ids", {plan->owner, plan->base}, 2},
+		{"boot", {k.boot.number}, 1},
+		{"started", {since[0].tv_sec, since[1].tv_sec * 1000000000ull + since[1].tv_nsec}, 2},
 	};
 	text_add(&t, "state ");
 	text_add(&t, state);
@@ -125,8 +128,8 @@ static int start_entrant(void)
 }
 
 /*
- * Waits until init has handed its console over, or failed. Entrant and init write into the same socket: where the entrant
- * is preempted right after its clone3, init's message comes first.
+ * Waits until init has handed its console over, or failed. Entrant and init write into the same socket: where the
+ * entrant is preempted right after its clone3, init's message comes first.
  */
 static int wait_for_console(void)
 {
@@ -162,7 +165,7 @@ static int wait_for_console(void)
 /* Init may go: EOF says that it exec'd, a message or a dead init that it did not. */
 static void let_init_exec(void)
 {
-	struct sync_message m = { .kind = SYNC_GO };
+	struct sync_message m = {.kind = SYNC_GO};
 	int fd, r;
 	sync_send(k.sync, &m, -1);
 	while ((r = sync_recv(k.sync, &m, &fd)) > 0) {
@@ -177,7 +180,7 @@ static void let_init_exec(void)
 
 static void tell_server_boot(void)
 {
-	struct sync_message m = { .kind = SERVER_BOOT, .step = k.boot.number, .pid = k.init };
+	struct sync_message m = {.kind = SERVER_BOOT, .step = k.boot.number, .pid = k.init};
 	sync_send(k.server_sock, &m, k.console);
 }
 
@@ -189,8 +192,8 @@ static int spawn_server(void)
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		/* The locks say that the keeper lives: the server must not hold them beyond its death. */
-		const int keepers[] = { SFD_LOCK, SFD_IDLOCK, SFD_CGROUP_VE, k.boot.cgroup, SFD_PLAN, k.boot.userns, k.pidfd, k.sync,
-			sp[0], k.console, k.first ? SFD_REPORT : -1 };
+		const int keepers[] = {SFD_LOCK, SFD_IDLOCK, SFD_CGROUP_VE, k.boot.cgroup, SFD_PLAN, k.boot.userns,
+			k.pidfd, k.sync, sp[0], k.console, k.signals, k.first ? SFD_REPORT : -1};
 		for (size_t i = 0; i < sizeof keepers / sizeof *keepers; i++)
 			if (keepers[i] >= 0)
 				close(keepers[i]);
@@ -198,7 +201,7 @@ static int spawn_server(void)
 			.keeper = sp[1],
 			.control = SFD_CONTROL,
 			.notify = k.notify,
-			.log = { SFD_LOG0, SFD_LOG1 },
+			.log = {SFD_LOG0, SFD_LOG1},
 			.state = SFD_STATE,
 			.console = -1,
 			.init = k.init,
@@ -218,7 +221,7 @@ static int spawn_server(void)
 
 static int host_rlimit(const struct wire_step *s)
 {
-	struct rlimit l = { s->n[1], s->n[1] };
+	struct rlimit l = {s->n[1], s->n[1]};
 	TRY(wire_string(plan, s, 0), setrlimit(s->n[0], &l));
 	return 0;
 }
@@ -239,7 +242,7 @@ static int become_owner(uint32_t uid)
 /* The place is ready: the entrant, which was born with the user namespace, may make init. */
 static int enter_first(void)
 {
-	struct sync_message m = { .kind = SYNC_GO };
+	struct sync_message m = {.kind = SYNC_GO};
 	close(k.boot.sync);
 	return sync_send(k.sync, &m, -1);
 }
@@ -247,7 +250,7 @@ static int enter_first(void)
 /* The caller went away (killed, or Ctrl-C): nobody would learn of this VE, so it does not come to life. */
 static int caller_gone(void)
 {
-	struct pollfd p = { .fd = SFD_REPORT, .events = POLLIN };
+	struct pollfd p = {.fd = SFD_REPORT, .events = POLLIN};
 	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLIN);
 }
 
@@ -320,7 +323,8 @@ static void first_boot(void)
 		step_subject = wire_string(plan, s, 0);
 		int r = keeper_step(s, &k.boot);
 		if (r < 0) {
-			struct wire_report w = { .kind = s->optional ? REPORT_NOTE : REPORT_FAILED, .step = s->index, .err = -r };
+			struct wire_report w = {
+				.kind = s->optional ? REPORT_NOTE : REPORT_FAILED, .step = s->index, .err = -r};
 			size_t n = strnlen(step_subject, sizeof w.subject - 1);
 			memcpy(w.subject, step_subject, n);
 			report(&w);
@@ -337,7 +341,8 @@ static int in_ve(int (*what)(void))
 {
 	pid_t pid = TRY("fork", fork());
 	if (!pid) {
-		if (setns(k.boot.userns, CLONE_NEWUSER) || syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0))
+		if (setns(k.boot.userns, CLONE_NEWUSER) || syscall(SYS_setresgid, 0, 0, 0) ||
+			syscall(SYS_setresuid, 0, 0, 0))
 			_exit(1);
 		_exit(what() ? 1 : 0);
 	}
@@ -349,7 +354,7 @@ static int in_ve(int (*what)(void))
 
 static void root_name(char *buf, size_t size, unsigned number)
 {
-	struct text t = { buf, buf + size };
+	struct text t = {buf, buf + size};
 	text_add(&t, "root");
 	text_number(&t, number);
 }
@@ -377,7 +382,8 @@ static int reboot_steps(void)
 	k.boot.number++;
 	root_name(name, sizeof name, k.boot.number);
 	close(k.boot.cgroup);
-	k.boot.cgroup = TRY("fresh cgroup", openat(SFD_CGROUP_VE, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+	k.boot.cgroup =
+		TRY("fresh cgroup", openat(SFD_CGROUP_VE, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
 	if ((r = start_entrant()) || (r = wait_for_console()))
 		return r;
 	if (k.server_sock >= 0)
@@ -395,7 +401,7 @@ static void reboot_in_place(void)
 	write_state("starting");
 	int r = reboot_steps();
 	if (r < 0) {
-		struct wire_report w = { .kind = REPORT_FAILED, .step = ~0u, .err = -r };
+		struct wire_report w = {.kind = REPORT_FAILED, .step = ~0u, .err = -r};
 		size_t n = strnlen(step_subject, sizeof w.subject - 1);
 		memcpy(w.subject, step_subject, n);
 		report(&w);
@@ -427,21 +433,26 @@ static void end_server(void)
 	close(k.console); /* the server reads what is left until its own copy hangs up */
 	k.console = -1;
 	shutdown(k.server_sock, SHUT_WR);
-	struct pollfd p = { .fd = k.server_sock, .events = POLLIN };
+	struct pollfd p = {.fd = k.server_sock, .events = POLLIN};
 	poll(&p, 1, 2000);
 }
 
 static void wait_for_end(void)
 {
 	for (;;) {
-		struct pollfd p[2] = { { .fd = k.pidfd, .events = POLLIN }, { .fd = k.server_sock, .events = POLLIN } };
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+		struct pollfd p[3] = {{.fd = k.pidfd, .events = POLLIN}, {.fd = k.server_sock, .events = POLLIN},
+			{.fd = k.signals, .events = POLLIN}};
+		if (poll(p, 3, -1) < 0 && errno != EINTR)
 			end_with(1);
+		struct signalfd_siginfo which;
+		if (p[2].revents && read(k.signals, &which, sizeof which) == sizeof which)
+			k.ending = 1;
 		if (p[0].revents) {
-			siginfo_t si = { 0 };
+			siginfo_t si = {0};
 			if (waitid(P_PID, k.init, &si, WEXITED | __WALL))
 				end_with(1);
-			if (si.si_code != CLD_EXITED && si.si_status == SIGHUP) { /* reboot(2) inside, see reboot(2) */
+			if (si.si_code != CLD_EXITED && si.si_status == SIGHUP &&
+				!k.ending) { /* reboot(2) inside, see reboot(2) */
 				reboot_in_place();
 				continue;
 			}
@@ -457,16 +468,18 @@ static void wait_for_end(void)
 
 static void fresh_process(void)
 {
-	struct sigaction sa = { .sa_handler = SIG_DFL };
+	sys_close_range(SFD_COUNT_END, ~0u, 0);
+	struct sigaction sa = {.sa_handler = SIG_DFL};
 	for (int i = 1; i < NSIG; i++)
 		sigaction(i, &sa, NULL);
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigset_t term;
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_SETMASK, &term, NULL);
+	k.signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
 	setsid(); /* a Ctrl-C at the caller's terminal is not for us */
 	umask(0);
 	prctl(PR_SET_NAME, "ve-keeper");
-	sys_close_range(SFD_COUNT_END, ~0u, 0);
 	sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 }
 
@@ -483,7 +496,7 @@ int main(void)
 	k.boot.cgroup = SFD_CGROUP_ROOT;
 	write_state("starting");
 	first_boot();
-	struct wire_report w = { .kind = REPORT_RUNNING, .pid = k.init };
+	struct wire_report w = {.kind = REPORT_RUNNING, .pid = k.init};
 	report(&w);
 	k.first = 0;
 	close(SFD_REPORT);

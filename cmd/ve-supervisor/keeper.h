@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The keeper's steps that have to do with mounts and namespaces (namespaces.c). Negative errno; step_subject says of what. */
+/* The keeper's steps that have to do with mounts and namespaces (namespaces.c). Negative errno; step_subject says of
+ * what. */
 #ifndef VE_SUPERVISOR_KEEPER_H
 #define VE_SUPERVISOR_KEEPER_H
 

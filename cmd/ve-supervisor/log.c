@@ -12,7 +12,7 @@
 static void begin_file(struct log *l, int which, uint64_t sequence)
 {
 	char b[LOG_HEADER + 1];
-	struct text t = { b, b + sizeof b };
+	struct text t = {b, b + sizeof b};
 	text_add(&t, LOG_MAGIC);
 	text_number(&t, sequence);
 	memset(t.at, ' ', b + LOG_HEADER - t.at);
@@ -27,7 +27,7 @@ static void begin_file(struct log *l, int which, uint64_t sequence)
 
 void log_open(struct log *l, const int fd[2], uint64_t limit)
 {
-	*l = (struct log){ .fd = { fd[0], fd[1] }, .limit = limit };
+	*l = (struct log){.fd = {fd[0], fd[1]}, .limit = limit};
 	uint64_t best = 0;
 	for (int i = 0; i < 2; i++) {
 		char b[LOG_HEADER + 1] = "";
@@ -65,7 +65,7 @@ void log_write(struct log *l, const char *data, size_t size)
 
 static void two_digits(struct text *t, unsigned n, const char *after)
 {
-	char b[3] = { '0' + n / 10 % 10, '0' + n % 10, 0 };
+	char b[3] = {'0' + n / 10 % 10, '0' + n % 10, 0};
 	text_add(t, b);
 	text_add(t, after);
 }
@@ -73,7 +73,7 @@ static void two_digits(struct text *t, unsigned n, const char *after)
 void log_mark(struct log *l, const char *what, unsigned number)
 {
 	char b[128];
-	struct text t = { b, b + sizeof b };
+	struct text t = {b, b + sizeof b};
 	struct tm tm;
 	time_t now = time(NULL);
 	gmtime_r(&now, &tm);

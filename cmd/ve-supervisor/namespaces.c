@@ -38,11 +38,12 @@ static int mount_on(const char *type, unsigned attr, const char *at)
 
 /*
  * A root of our own with nothing of the host's mount table: a copy of that would pin the host's file systems for as
- * long as the VE runs. proc and sysfs are here because a user namespace may mount its own only where it sees whole ones.
+ * long as the VE runs. proc and sysfs are here because a user namespace may mount its own only where it sees whole
+ * ones.
  */
 int private_mounts(uint32_t base)
 {
-	const char *options[][2] = { { "mode", "755" }, { "size", "256k" }, { "nr_inodes", "64" }, { NULL, NULL } };
+	const char *options[][2] = {{"mode", "755"}, {"size", "256k"}, {"nr_inodes", "64"}, {NULL, NULL}};
 	int m = -1, r;
 	TRY("mount namespace", unshare(CLONE_NEWNS));
 	TRY("private propagation", sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
@@ -54,11 +55,11 @@ int private_mounts(uint32_t base)
 	TRY("pivot_root", sys_pivot_root(".", "."));
 	TRY("the host's mounts", sys_umount2(".", MNT_DETACH));
 	TRY("/", chdir("/"));
-	const char *folders[] = { MIN_LOWER, MIN_UPPER, MIN_ROOT, MIN_HOST, "/proc", "/sys", "/dev" };
+	const char *folders[] = {MIN_LOWER, MIN_UPPER, MIN_ROOT, MIN_HOST, "/proc", "/sys", "/dev"};
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
 		TRY(folders[i], mkdir(folders[i], 0755));
-#define X(name, major, minor, group)                                                                \
-	TRY("/dev/" name, mknod("/dev/" name, S_IFCHR | 0666, makedev(major, minor)));              \
+#define X(name, major, minor, group)                                                                                   \
+	TRY("/dev/" name, mknod("/dev/" name, S_IFCHR | 0666, makedev(major, minor)));                                 \
 	TRY("/dev/" name, chown("/dev/" name, base, base + (group)));
 	DEVICES(X)
 #undef X
@@ -82,10 +83,11 @@ static int put_file(const char *path, const char *text, uint32_t owner)
 int run_host(const char *manager, const char *uuid, uint32_t base, int *ret_notify)
 {
 	int r, on = 1;
-	if ((r = put_file(MIN_HOST "/container-manager", manager, base)) || (r = put_file(MIN_HOST "/container-uuid", uuid, base)))
+	if ((r = put_file(MIN_HOST "/container-manager", manager, base)) ||
+		(r = put_file(MIN_HOST "/container-uuid", uuid, base)))
 		return r;
 	int s = TRY("notify socket", socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = MIN_HOST "/notify" };
+	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = MIN_HOST "/notify"};
 	TRY(a.sun_path, bind(s, (struct sockaddr *)&a, sizeof a));
 	TRY(a.sun_path, chmod(a.sun_path, 0666));
 	TRY(a.sun_path, chown(a.sun_path, base, base));
@@ -93,7 +95,8 @@ int run_host(const char *manager, const char *uuid, uint32_t base, int *ret_noti
 	TRY(MIN_HOST, chown(MIN_HOST, base, base));
 	/* Read-only here: mount flags that a less privileged mount namespace inherits are locked in it. */
 	int t = TRY(MIN_HOST, sys_open_tree(AT_FDCWD, MIN_HOST, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
-	struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
+	struct mount_attr ro = {
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
 	TRY(MIN_HOST, sys_mount_setattr(t, "", AT_EMPTY_PATH, &ro));
 	TRY(MIN_HOST, sys_move_mount(t, "", AT_FDCWD, MIN_HOST, MOVE_MOUNT_F_EMPTY_PATH));
 	close(t);
@@ -108,11 +111,11 @@ int run_host(const char *manager, const char *uuid, uint32_t base, int *ret_noti
 int user_namespace(uint32_t base, uint32_t count, struct boot *b, pid_t *ret_entrant)
 {
 	char path[40], map[48];
-	struct clone_args a = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+	struct clone_args a = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
 	pid_t pid = TRY("user namespace", sys_clone3(&a));
 	if (!pid)
 		entrant(b);
-	struct text t = { path, path + sizeof path }, m = { map, map + sizeof map };
+	struct text t = {path, path + sizeof path}, m = {map, map + sizeof map};
 	text_add(&t, "/proc/");
 	text_number(&t, pid);
 	int proc = TRY("/proc of the new user namespace", open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));

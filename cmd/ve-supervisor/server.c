@@ -22,7 +22,7 @@ enum { CLIENTS = 8, INPUT = 4096 };
 enum source { KEEPER, CONSOLE, CONTROL, NOTIFY, CLIENT };
 
 struct client {
-	int fd;      /* 0: free; 0 is never a client's, since it is /dev/null */
+	int fd; /* 0: free; 0 is never a client's, since it is /dev/null */
 	int hello, console;
 	uint64_t sent; /* of the console's bytes, counted as `printed` */
 	uint32_t have;
@@ -45,7 +45,7 @@ static struct {
 
 static void watch(int fd, uint32_t events, enum source source, unsigned index)
 {
-	struct epoll_event e = { .events = events, .data.u64 = (uint64_t)source << 32 | index };
+	struct epoll_event e = {.events = events, .data.u64 = (uint64_t)source << 32 | index};
 	if (epoll_ctl(v.epoll, EPOLL_CTL_ADD, fd, &e) && errno == EEXIST)
 		epoll_ctl(v.epoll, EPOLL_CTL_MOD, fd, &e);
 }
@@ -53,7 +53,7 @@ static void watch(int fd, uint32_t events, enum source source, unsigned index)
 static void write_state(void)
 {
 	char body[STATE_RECORD];
-	struct text t = { body, body + sizeof body };
+	struct text t = {body, body + sizeof body};
 	text_add(&t, "boot ");
 	text_number(&t, v.s->boot);
 	text_add(&t, v.ready ? "\nready 1\nstatus " : "\nready 0\nstatus ");
@@ -150,7 +150,8 @@ static int restore(unsigned boot)
 	if (n != STATE_RECORD)
 		return 0;
 	b[n] = 0;
-	const char *was = after(b, "\nboot "), *ready = after(b, "\nready "), *status = after(b, "\nstatus "), *sequence = after(b, "seq ");
+	const char *was = after(b, "\nboot "), *ready = after(b, "\nready "), *status = after(b, "\nstatus "),
+		   *sequence = after(b, "seq ");
 	if (!was || !ready || !status || !sequence || strtoul(was, NULL, 10) != boot)
 		return 0;
 	v.sequence = strtoul(sequence, NULL, 10);
@@ -200,7 +201,7 @@ static void from_keeper(void)
 		return;
 	}
 	char b[256];
-	struct text t = { b, b + sizeof b };
+	struct text t = {b, b + sizeof b};
 	m.subject[sizeof m.subject - 1] = 0;
 	text_add(&t, v.log.midline ? "\n" : "");
 	text_add(&t, "--- vectl: step ");
@@ -219,6 +220,8 @@ static void notify_line(const char *line, size_t size)
 {
 	if (size == 7 && !memcmp(line, "READY=1", 7))
 		v.ready = 1;
+	if (size == 10 && !memcmp(line, "STOPPING=1", 10))
+		v.ready = 0;
 	if (size >= 7 && !memcmp(line, "STATUS=", 7)) {
 		size_t n = 0;
 		for (size_t i = 7; i < size && n < sizeof v.status - 1; i++)
@@ -234,14 +237,16 @@ static void from_guest(void)
 		struct cmsghdr h;
 		char b[CMSG_SPACE(sizeof(struct ucred))]; /* no room for fds: the kernel closes what is sent along */
 	} control;
-	struct iovec iov = { b, sizeof b };
+	struct iovec iov = {b, sizeof b};
 	for (int i = 0; i < 16; i++) {
-		struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.b };
+		struct msghdr h = {
+			.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.b};
 		ssize_t n = recvmsg(v.s->notify, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (n < 0)
 			return;
 		struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-		if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS || c->cmsg_len != CMSG_LEN(sizeof(struct ucred)))
+		if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS ||
+			c->cmsg_len != CMSG_LEN(sizeof(struct ucred)))
 			continue;
 		struct ucred from;
 		memcpy(&from, CMSG_DATA(c), sizeof from);
@@ -268,7 +273,7 @@ static void accept_client(void)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.uid == 0)
 		for (int i = 0; i < CLIENTS; i++)
 			if (!v.client[i].fd) {
-				v.client[i] = (struct client){ .fd = fd };
+				v.client[i] = (struct client){.fd = fd};
 				watch(fd, EPOLLIN, CLIENT, i);
 				return;
 			}
@@ -301,7 +306,7 @@ static int client_frame(struct client *c, uint8_t type, const uint8_t *payload, 
 		return 0;
 	}
 	if (type == FRAME_RESIZE && size == 4 && c->console) {
-		struct winsize w = { .ws_row = get_le16(payload), .ws_col = get_le16(payload + 2) };
+		struct winsize w = {.ws_row = get_le16(payload), .ws_col = get_le16(payload + 2)};
 		if (v.s->console >= 0)
 			ioctl(v.s->console, TIOCSWINSZ, &w);
 		return 0;
@@ -369,6 +374,7 @@ static void console_writable(void)
 static void confine(void)
 {
 	prctl(PR_SET_NAME, "ve-server");
+	unblock_signals();
 	if (drop_all_capabilities() || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0) ||
 		load_seccomp(&plan->blob[BLOB_SECCOMP_SUPERVISOR]))
 		_exit(1); /* fails closed: the keeper sees it and ends the start */
@@ -412,7 +418,7 @@ void serve(struct server *s)
 	if (v.epoll < 0)
 		_exit(1);
 	confine();
-	struct sync_message confined = { .kind = SYNC_NOTE };
+	struct sync_message confined = {.kind = SYNC_NOTE};
 	if (sync_send(s->keeper, &confined, -1))
 		_exit(1);
 	log_open(&v.log, s->log, s->log_limit);

@@ -15,25 +15,28 @@
 
 extern const struct wire_header *plan;
 
-/* The folder layout of the minimal root that the keeper lives in; each boot's mount namespace starts as a copy of it. */
-#define MIN_LOWER  "/l0"
-#define MIN_UPPER  "/u"
-#define MIN_ROOT   "/m"
-#define MIN_HOST   "/host"
-#define DEVICES(X) X("null", 1, 3, 0) X("zero", 1, 5, 0) X("full", 1, 7, 0) X("random", 1, 8, 0) X("urandom", 1, 9, 0) X("tty", 5, 0, 5)
+/* The folder layout of the minimal root that the keeper lives in; each boot's mount namespace starts as a copy of it.
+ */
+#define MIN_LOWER "/l0"
+#define MIN_UPPER "/u"
+#define MIN_ROOT  "/m"
+#define MIN_HOST  "/host"
+#define DEVICES(X)                                                                                                     \
+	X("null", 1, 3, 0)                                                                                             \
+	X("zero", 1, 5, 0) X("full", 1, 7, 0) X("random", 1, 8, 0) X("urandom", 1, 9, 0) X("tty", 5, 0, 5)
 
 /*
  * What a failed step says of itself: `step_subject` is set before the call that may fail, and the step returns -errno.
  * Nothing is allocated or formatted on the way to init's exec.
  */
 extern const char *step_subject;
-#define TRY(subject, call)                          \
-	({                                          \
-		step_subject = (subject);           \
-		long r_ = (long)(call);             \
-		if (r_ < 0)                         \
-			return -errno;              \
-		r_;                                 \
+#define TRY(subject, call)                                                                                             \
+	({                                                                                                             \
+		step_subject = (subject);                                                                              \
+		long r_ = (long)(call);                                                                                \
+		if (r_ < 0)                                                                                            \
+			return -errno;                                                                                 \
+		r_;                                                                                                    \
 	})
 
 /* Keeper <-> entrant and init, one SOCK_SEQPACKET pair a boot; its end (EOF) is init's exec or death. */
@@ -45,10 +48,10 @@ struct sync_message {
 };
 
 struct boot {
-	unsigned number;     /* 1: the first since start */
-	int userns, cgroup;  /* the VE's user namespace; this boot's guest root cgroup */
-	int sync;            /* the child's end of the socket pair */
-	int keeper_end;      /* the other one; not the child's business */
+	unsigned number;    /* 1: the first since start */
+	int userns, cgroup; /* the VE's user namespace; this boot's guest root cgroup */
+	int sync;           /* the child's end of the socket pair */
+	int keeper_end;     /* the other one; not the child's business */
 };
 
 int sync_send(int sock, const struct sync_message *m, int fd); /* fd -1: none */
@@ -75,6 +78,7 @@ struct server {
 enum server_message_kind { SERVER_BOOT = 1, SERVER_NOTE };
 void serve(struct server *s) __attribute__((noreturn));
 
+void unblock_signals(void); /* the keeper keeps SIGTERM for its signalfd; its children do not */
 int drop_all_capabilities(void);
 int load_seccomp(const struct wire_blob *blob);
 int write_at(int dir, const char *path, const char *text);

@@ -48,7 +48,8 @@ static inline int sys_pivot_root(const char *new_root, const char *put_old)
 {
 	return syscall(SYS_pivot_root, new_root, put_old);
 }
-static inline int sys_mount(const char *what, const char *where, const char *type, unsigned long flags, const void *data)
+static inline int sys_mount(
+	const char *what, const char *where, const char *type, unsigned long flags, const void *data)
 {
 	return syscall(SYS_mount, what, where, type, flags, data);
 }
@@ -58,7 +59,7 @@ static inline int sys_umount2(const char *where, int flags)
 }
 static inline int sys_openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
-	struct open_how how = { .flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve };
+	struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
 	return syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
 static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)

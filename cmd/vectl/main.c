@@ -30,7 +30,7 @@ const struct verb verbs[] = {
 		"  --config=FILE            a ve.json to start from; - is the standard input\n"
 		"  --hostname=H             its host name\n"
 		"  --start                  and start it\n",
-		"vectl create web1 --image debian/13 --set memory.max=512M --start", verb_create},
+		"vectl create web1 --image debian/13 --hostname web1.example.org --start", verb_create},
 	{"start", NULL, NAMES " [--wait=running|ready] [--timeout SEC] [--foreground] [--console]", "boot VEs",
 		start_options, "vectl start web1 --wait=ready", verb_start},
 	{"stop", NULL, NAMES " [--timeout SEC] [--force]", "shut VEs down", stop_options,
@@ -75,10 +75,10 @@ const struct verb verbs[] = {
 		"vectl logs web1 -n 50 -f", verb_logs},
 	{"plan", NULL, "NAME", "what start would do on this host, without doing it", NULL, "vectl plan web1",
 		verb_plan},
-	{"get", NULL, "NAME [KEY]", "show its spec, or one key of it", NULL, "vectl get web1 memory.max", verb_get},
+	{"get", NULL, "NAME [KEY]", "show its spec, or one key of it", NULL, "vectl get web1 stop.timeout", verb_get},
 	{"set", NULL, "NAME KEY=VALUE...", "change its spec; KEY+=VALUE and KEY-=VALUE for lists", NULL,
-		"vectl set web1 memory.max=1G caps.drop+=net_raw", verb_set},
-	{"unset", NULL, "NAME KEY...", "back to the default", NULL, "vectl unset web1 memory.max", verb_unset},
+		"vectl set web1 stop.timeout=30 labels.customer=4711", verb_set},
+	{"unset", NULL, "NAME KEY...", "back to the default", NULL, "vectl unset web1 stop.timeout", verb_unset},
 	{"image", NULL, "list|build NAME|import NAME SOURCE|remove NAME", "the image store",
 		"  list [--names]           what is there, and how many VEs use it\n"
 		"  build NAME               by its template: debian/13, debian/12, busybox\n"

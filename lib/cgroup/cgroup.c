@@ -30,15 +30,15 @@ static int wait_event(int dir, const char *key, int value, int timeout_ms, int c
 	for (int64_t end = now_ms() + timeout_ms;;) {
 		char b[256];
 		ssize_t n = pread(fd, b, sizeof b - 1, 0);
-		if (n < 0)
-			return -errno;
+		if (n < 0) /* ENODEV: removed while we had it open */
+			return errno == ENODEV ? -ENOENT : -errno;
 		b[n] = 0;
 		if (strstr(b, want))
 			return 0;
 		int64_t left = end - now_ms();
 		if (left <= 0)
 			return -ETIMEDOUT;
-		struct pollfd p[2] = { { .fd = fd, .events = POLLPRI }, { .fd = cancel_fd, .events = POLLIN } };
+		struct pollfd p[2] = {{.fd = fd, .events = POLLPRI}, {.fd = cancel_fd, .events = POLLIN}};
 		if (poll(p, 2, (int)left) < 0 && errno != EINTR)
 			return -errno;
 		if (p[1].revents)
@@ -74,12 +74,14 @@ int cgroup_destroy(const char *path, struct error *e)
 		write_string_at(fd, "cgroup.kill", "1");
 		r = wait_event(fd, "populated", 0, EMPTY_TIMEOUT_MS, -1);
 	}
+	if (r == -ENOENT)
+		r = 0; /* somebody else was quicker */
 	/* An exiting task may hold its cgroup a moment longer than cgroup.events says. */
 	for (int i = 0; !r && i < 100; i++) {
 		r = remove_below(AT_FDCWD, path, 0);
 		if (r != -EBUSY)
 			break;
-		struct timespec pause = { 0, 2000000 };
+		struct timespec pause = {0, 2000000};
 		nanosleep(&pause, NULL);
 		r = i == 99 ? -EBUSY : 0;
 	}

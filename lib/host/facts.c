@@ -26,8 +26,8 @@ int facts_has_word(const char *words, const char *word)
 }
 
 /*
- * libmount brings libblkid, libselinux and libpcre2 along, 0.5 ms of loading for each vectl that never asks it anything,
- * so it is loaded where the usual places do not answer.
+ * libmount brings libblkid, libselinux and libpcre2 along, 0.5 ms of loading for each vectl that never asks it
+ * anything, so it is loaded where the usual places do not answer.
  */
 struct mount_library {
 	struct libmnt_table *(*new_table)(const char *file);
@@ -45,9 +45,9 @@ static int load_mount_library(struct mount_library *m)
 	const struct {
 		const char *name;
 		void *at;
-	} symbol[] = { { "mnt_new_table_from_file", &m->new_table }, { "mnt_new_iter", &m->new_iter },
-		{ "mnt_table_next_fs", &m->next_fs }, { "mnt_fs_get_fstype", &m->type }, { "mnt_fs_get_target", &m->target },
-		{ "mnt_fs_get_root", &m->root }, { "mnt_free_iter", &m->free_iter }, { "mnt_unref_table", &m->unref_table } };
+	} symbol[] = {{"mnt_new_table_from_file", &m->new_table}, {"mnt_new_iter", &m->new_iter},
+		{"mnt_table_next_fs", &m->next_fs}, {"mnt_fs_get_fstype", &m->type}, {"mnt_fs_get_target", &m->target},
+		{"mnt_fs_get_root", &m->root}, {"mnt_free_iter", &m->free_iter}, {"mnt_unref_table", &m->unref_table}};
 	void *lib = dlopen("libmount.so.1", RTLD_NOW | RTLD_LOCAL);
 	for (size_t i = 0; lib && i < ARRAY_SIZE(symbol); i++) {
 		void *p = dlsym(lib, symbol[i].name);
@@ -91,7 +91,7 @@ static int search_cgroup2(struct host_facts *f)
 
 static int find_cgroup2(struct host_facts *f)
 {
-	static const char *const usual[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	static const char *const usual[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
 	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
 		if (is_cgroup2(usual[i])) {
 			FORMAT(f->cgroup_mount, "%s", usual[i]);
@@ -125,7 +125,7 @@ static int has_filesystem(const char *list, const char *name)
 
 int facts_probe(struct host_facts *ret, struct error *e)
 {
-	struct host_facts f = { 0 };
+	struct host_facts f = {0};
 	struct utsname u;
 	if (uname(&u))
 		return error_sys(e, errno, "probe the host", "uname");
@@ -143,7 +143,8 @@ int facts_probe(struct host_facts *ret, struct error *e)
 	/* An empty program is EFAULT or EINVAL where seccomp is there, and ENOSYS where it is not. */
 	unsigned action = SECCOMP_RET_ERRNO;
 	f.seccomp = !syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
-	/* Too short a structure: EINVAL where clone3 is known (5.7 has INTO_CGROUP, and 5.12 id-mapped mounts besides). */
+	/* Too short a structure: EINVAL where clone3 is known (5.7 has INTO_CGROUP, and 5.12 id-mapped mounts besides).
+	 */
 	f.clone_into_cgroup = syscall(SYS_clone3, NULL, 0) < 0 && errno != ENOSYS;
 	cleanup_free char *list = NULL;
 	if (read_file_at(AT_FDCWD, "/proc/filesystems", 65536, &list, NULL) >= 0) {

@@ -11,9 +11,9 @@ enum { FACTS_RLIMITS = 16, RLIMIT_NONE = -1 /* RLIM_INFINITY */ };
 /* What this host can do, probed, not guessed from version numbers. Tests fill one by hand. */
 struct host_facts {
 	char kernel[65];
-	char cgroup_mount[256]; /* where cgroup2 is mounted; "" where it is not */
-	char controllers[256];  /* that it offers, space-separated */
-	int cap_sys_resource;   /* rlimits can be raised */
+	char cgroup_mount[256];      /* where cgroup2 is mounted; "" where it is not */
+	char controllers[256];       /* that it offers, space-separated */
+	int cap_sys_resource;        /* rlimits can be raised */
 	int64_t hard[FACTS_RLIMITS]; /* hard limits by resource number; RLIMIT_NONE: unlimited */
 	int time_namespace, user_namespace, overlay, mqueue, seccomp, clone_into_cgroup;
 };

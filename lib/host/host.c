@@ -21,7 +21,7 @@ struct error *host_begin(struct ve_host *host)
 
 int host_cancelled(struct ve_host *host, struct error *e)
 {
-	struct pollfd p = { .fd = host->cancel_fd, .events = POLLIN };
+	struct pollfd p = {.fd = host->cancel_fd, .events = POLLIN};
 	if (host->cancel_fd < 0 || poll(&p, 1, 0) <= 0 || !p.revents)
 		return 0;
 	error_set(e, VE_E_INTERRUPTED, EINTR, "wait", NULL, "interrupted");
@@ -62,9 +62,9 @@ int ve_host_open(const struct ve_host_options *options, struct ve_host **ret)
 	h->cancel_fd = -1;
 	*ret = h;
 	if (options && options->size < sizeof(size_t))
-		return error_set(&h->error, VE_E_USAGE, EINVAL, "open the host", "set size to sizeof(struct ve_host_options)",
-			"options of size %zu", options->size);
-	struct ve_host_options o = { 0 };
+		return error_set(&h->error, VE_E_USAGE, EINVAL, "open the host",
+			"set size to sizeof(struct ve_host_options)", "options of size %zu", options->size);
+	struct ve_host_options o = {0};
 	if (options)
 		memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
 	if (o.cancel_fd > 0)
@@ -73,8 +73,8 @@ int ve_host_open(const struct ve_host_options *options, struct ve_host **ret)
 	h->progress_arg = o.progress_arg;
 	int r = set_root(h, o.root, &h->error);
 	if (!r && geteuid() != 0)
-		r = error_set(&h->error, VE_E_PERMISSION, EPERM, "open the host", "run it as root, with sudo for example",
-			"VEs are made and entered by root alone");
+		r = error_set(&h->error, VE_E_PERMISSION, EPERM, "open the host",
+			"run it as root, with sudo for example", "VEs are made and entered by root alone");
 	return r;
 }
 
@@ -85,8 +85,8 @@ void ve_host_close(struct ve_host *host)
 
 int host_make_folders(struct ve_host *host, struct error *e)
 {
-	const char *sub[] = { "%s/etc/vectl", "%s/var/lib/vectl/ve", "%s/var/lib/vectl/images", "%s/run/vectl/.lock",
-		"%s/run/vectl/.cache" };
+	const char *sub[] = {"%s/etc/vectl", "%s/var/lib/vectl/ve", "%s/var/lib/vectl/images", "%s/run/vectl/.lock",
+		"%s/run/vectl/.cache"};
 	char path[PATH_MAX];
 	for (size_t i = 0; i < ARRAY_SIZE(sub); i++) {
 		FORMAT(path, sub[i], host->root);
@@ -94,15 +94,15 @@ int host_make_folders(struct ve_host *host, struct error *e)
 		if (r < 0)
 			return error_sys(e, -r, "make vectl's folders", path);
 	}
-	const char *own[] = { host->data, host->run };
+	const char *own[] = {host->data, host->run};
 	for (int i = 0; i < 2; i++) {
 		struct stat st;
 		if (lstat(own[i], &st))
 			return error_sys(e, errno, "make vectl's folders", own[i]);
 		/* A VE's setuid files lie beneath: nobody but root may come near them. */
 		if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077 && chmod(own[i], 0700)))
-			return error_set(e, VE_E_HOST, EPERM, "make vectl's folders", "make it a folder of root's with mode 0700",
-				"%s: not a folder of root's", own[i]);
+			return error_set(e, VE_E_HOST, EPERM, "make vectl's folders",
+				"make it a folder of root's with mode 0700", "%s: not a folder of root's", own[i]);
 	}
 	return 0;
 }
@@ -118,7 +118,8 @@ int ve_open(struct ve_host *host, const char *name, struct ve **ret)
 	FORMAT(path, "%s/ve/%s", host->data, name);
 	if (lstat(path, &st) || !S_ISDIR(st.st_mode)) {
 		snprintf(e->ve, sizeof e->ve, "%s", name);
-		return error_set(e, VE_E_NO_VE, ENOENT, "open the VE", "`vectl list` shows those that there are", "there is no VE of that name");
+		return error_set(e, VE_E_NO_VE, ENOENT, "open the VE", "`vectl list` shows those that there are",
+			"there is no VE of that name");
 	}
 	struct ve *ve = calloc(1, sizeof *ve);
 	if (!ve)
@@ -159,10 +160,10 @@ int ve_error_errno(const struct ve_host *host)
 	return host->error.errnum;
 }
 
-#define TEXT(function, field)                              \
-	const char *function(const struct ve_host *host)   \
-	{                                                  \
-		return host->error.field;                  \
+#define TEXT(function, field)                                                                                          \
+	const char *function(const struct ve_host *host)                                                               \
+	{                                                                                                              \
+		return host->error.field;                                                                              \
 	}
 TEXT(ve_error_ve, ve)
 TEXT(ve_error_step, step)

@@ -12,9 +12,9 @@ enum { HOST_ROOT_MAX = 3072, HOST_PATH_MAX = HOST_ROOT_MAX + 64 }; /* so that wh
 struct ve_host {
 	char root[HOST_ROOT_MAX]; /* "" for the default one */
 	char etc[HOST_PATH_MAX], data[HOST_PATH_MAX], run[HOST_PATH_MAX];
-	char id[16];         /* short id of the root: "" for the default one; part of what is global to a host */
-	struct error error;  /* of the last public call that failed */
-	int cancel_fd;       /* -1: none */
+	char id[16];        /* short id of the root: "" for the default one; part of what is global to a host */
+	struct error error; /* of the last public call that failed */
+	int cancel_fd;      /* -1: none */
 	void (*progress)(void *arg, const char *what, int percent);
 	void *progress_arg;
 };
@@ -25,7 +25,7 @@ struct ve {
 };
 
 /* Where the programs and templates of this build are installed (compiled in). */
-extern const char host_libexec_dir[]; /* …/libexec/vectl */
+extern const char host_libexec_dir[];  /* …/libexec/vectl */
 extern const char host_template_dir[]; /* …/share/vectl/templates */
 #define HOST_ID_LOCKS "/run/lock/vectl"
 

@@ -16,8 +16,8 @@ static const char tried_conf[] = "read vectl.conf";
 enum { POOL_BASE = 0x70000000, POOL_COUNT = 0x10000000 };
 
 /* An object's members are integers of known names, and the object `sub`. What is misspelt is said, not passed over. */
-static int check_members(const struct json *object, const char *const *known, const char *sub, const char *file,
-	struct error *e)
+static int check_members(
+	const struct json *object, const char *const *known, const char *sub, const char *file, struct error *e)
 {
 	for (const struct json *j = object->child; j; j = j->next) {
 		int is_sub = sub && !strcmp(j->key, sub), i = 0;
@@ -29,14 +29,15 @@ static int check_members(const struct json *object, const char *const *known, co
 		if (j->type != (is_sub ? JSON_OBJECT : JSON_INTEGER))
 			return error_set(e, VE_E_HOST, EINVAL, tried_conf,
 				is_sub ? "write {\"base\": N, \"count\": N}" : "write a plain number",
-				"%s:%u:%u: `%.64s` is no %s", file, j->line, j->column, j->key, is_sub ? "object" : "integer");
+				"%s:%u:%u: `%.64s` is no %s", file, j->line, j->column, j->key,
+				is_sub ? "object" : "integer");
 	}
 	return 0;
 }
 
 static int check_conf(const struct json *j, const char *file, struct error *e)
 {
-	static const char *const top[] = { "format", NULL }, *const idpool[] = { "base", "count", NULL };
+	static const char *const top[] = {"format", NULL}, *const idpool[] = {"base", "count", NULL};
 	if (j->type != JSON_OBJECT)
 		return error_set(e, VE_E_HOST, EINVAL, tried_conf, "write {\"idpool\": {\"base\": N, \"count\": N}}",
 			"%s:%u:%u: no object", file, j->line, j->column);
@@ -51,7 +52,7 @@ int id_pool_read(struct ve_host *host, struct id_pool *ret, struct error *e)
 	cleanup_free char *text = NULL;
 	cleanup_json struct json *j = NULL;
 	size_t size;
-	struct id_pool p = { POOL_BASE, POOL_COUNT };
+	struct id_pool p = {POOL_BASE, POOL_COUNT};
 	if (FORMAT(path, "%s/vectl.conf", host->etc) < 0)
 		return error_sys(e, ENAMETOOLONG, tried_conf, host->etc);
 	int r = read_file_at(AT_FDCWD, path, JSON_MAX_BYTES, &text, &size);
@@ -65,10 +66,13 @@ int id_pool_read(struct ve_host *host, struct id_pool *ret, struct error *e)
 		return r;
 	const struct json *pool = json_get(j, "idpool");
 	int64_t base = json_integer(pool, "base", p.base), count = json_integer(pool, "count", p.count);
-	if (base < 65536 || count < 2 * IDS_COUNT || base % IDS_COUNT || count % IDS_COUNT || count > (1ll << 31) - base)
-		return error_set(e, VE_E_HOST, EINVAL, tried_conf, "use multiples of 65536 from 65536 to 2147483648, two ranges at least",
-			"%s: idpool.base %lld and idpool.count %lld are no usable range", path, (long long)base, (long long)count);
-	*ret = (struct id_pool){ (uint32_t)base, (uint32_t)count };
+	if (base < 65536 || count < 2 * IDS_COUNT || base % IDS_COUNT || count % IDS_COUNT ||
+		count > (1ll << 31) - base)
+		return error_set(e, VE_E_HOST, EINVAL, tried_conf,
+			"use multiples of 65536 from 65536 to 2147483648, two ranges at least",
+			"%s: idpool.base %lld and idpool.count %lld are no usable range", path, (long long)base,
+			(long long)count);
+	*ret = (struct id_pool){(uint32_t)base, (uint32_t)count};
 	return 0;
 }
 
@@ -99,7 +103,8 @@ static int read_link(int dir, const char *path, struct id_range *ret)
 	b[n] = 0;
 	if (sscanf(b, "%u %u", &ids.base, &ids.owner) != 2)
 		return -EINVAL;
-	FORMAT(same, "%u %u", ids.base, ids.owner); /* as ids_link writes it: no signs, nothing behind, nothing wrapped */
+	FORMAT(same, "%u %u", ids.base,
+		ids.owner); /* as ids_link writes it: no signs, nothing behind, nothing wrapped */
 	if (strcmp(b, same))
 		return -EINVAL;
 	*ret = ids;
@@ -147,7 +152,8 @@ static int read_taken(struct ve_host *host, const char *except, struct taken *t,
 			continue;
 		if (t->n == t->room) {
 			t->room = t->room * 2 + 64;
-			void *a = realloc(t->ids, t->room * sizeof *t->ids), *b = a ? realloc(t->name, t->room * sizeof *t->name) : NULL;
+			void *a = realloc(t->ids, t->room * sizeof *t->ids),
+			     *b = a ? realloc(t->name, t->room * sizeof *t->name) : NULL;
 			if (a)
 				t->ids = a;
 			if (b)
@@ -184,7 +190,7 @@ static int owner_taken(const struct taken *t, uint32_t owner)
 static int in_use_elsewhere(uint32_t base)
 {
 	char path[64];
-	struct id_range ids = { base, 0 };
+	struct id_range ids = {base, 0};
 	ids_lock_path(&ids, path, sizeof path);
 	cleanup_fd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	return fd >= 0 && lock_is_held(fd) > 0;
@@ -207,18 +213,19 @@ static int subid_overlap(const char *file, uint64_t base, uint64_t count, char *
 static int check_host(uint64_t base, uint64_t count, struct error *e)
 {
 	static const char remedy[] = "name a free range as idpool in vectl.conf";
-	const char *file[] = { "/etc/subuid", "/etc/subgid" };
+	const char *file[] = {"/etc/subuid", "/etc/subgid"};
 	char line[256];
 	for (int i = 0; i < 2; i++)
 		if (subid_overlap(file[i], base, count, line, sizeof line))
-			return error_set(e, VE_E_BUSY, EADDRINUSE, "pick host ids", remedy, "ids %llu to %llu: %s gives some away: '%s'",
-				(unsigned long long)base, (unsigned long long)(base + count - 1), file[i], line);
+			return error_set(e, VE_E_BUSY, EADDRINUSE, "pick host ids", remedy,
+				"ids %llu to %llu: %s gives some away: '%s'", (unsigned long long)base,
+				(unsigned long long)(base + count - 1), file[i], line);
 	cleanup_file FILE *f = fopen("/etc/passwd", "re");
 	struct passwd *p;
 	while (f && (p = fgetpwent(f)))
 		if (p->pw_uid >= base && p->pw_uid < base + count)
-			return error_set(e, VE_E_BUSY, EADDRINUSE, "pick host ids", remedy, "uid %u is the host's user '%s'", p->pw_uid,
-				p->pw_name);
+			return error_set(e, VE_E_BUSY, EADDRINUSE, "pick host ids", remedy,
+				"uid %u is the host's user '%s'", p->pw_uid, p->pw_name);
 	return 0;
 }
 
@@ -253,16 +260,17 @@ static int pick(struct ve_host *host, uint32_t want, const struct taken *t, stru
 	for (uint32_t i = 0; i < IDS_COUNT; i++) {
 		uint32_t owner = pool.base + (base / IDS_COUNT + i) % IDS_COUNT;
 		if (!owner_taken(t, owner)) {
-			*ret = (struct id_range){ base, owner };
+			*ret = (struct id_range){base, owner};
 			return 0;
 		}
 	}
-	return error_set(e, VE_E_BUSY, ENOSPC, "pick host ids", "destroy a VE", "all %d owner uids are taken", IDS_COUNT);
+	return error_set(
+		e, VE_E_BUSY, ENOSPC, "pick host ids", "destroy a VE", "all %d owner uids are taken", IDS_COUNT);
 }
 
 int ids_pick(struct ve_host *host, uint32_t want_base, const char *except, struct id_range *ret, struct error *e)
 {
-	struct taken t = { 0 };
+	struct taken t = {0};
 	int r = read_taken(host, except, &t, e);
 	if (!r)
 		r = pick(host, want_base, &t, ret, e);

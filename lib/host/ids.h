@@ -7,9 +7,10 @@
 #include "lib/host/host.h"
 
 /*
- * Host ids. A VE has 65536 of its own, from `base`, and one more, the owner uid of its user namespace: the kernel counts
- * inotify instances and the like for each owner. The first 65536 of the pool are owner uids, the rest are ranges.
- * What a VE holds is said by the link DATA/ve/NAME/ids -> "BASE OWNER"; picking and linking happen under one lock.
+ * Host ids. A VE has 65536 of its own, from `base`, and one more, the owner uid of its user namespace: the kernel
+ * counts inotify instances and the like for each owner. The first 65536 of the pool are owner uids, the rest are
+ * ranges. What a VE holds is said by the link DATA/ve/NAME/ids -> "BASE OWNER"; picking and linking happen under one
+ * lock.
  */
 enum { IDS_COUNT = 65536 };
 

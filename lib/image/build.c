@@ -175,8 +175,7 @@ static int resolve_path(struct ve_host *host, int images, const char *path, char
 
 /* ---- what others call */
 
-int image_resolve(
-	struct ve_host *host, const char *image, int make, char **ret_id, char **ret_name, struct error *e)
+int image_resolve(struct ve_host *host, const char *image, int make, char **ret_id, char **ret_name, struct error *e)
 {
 	char id[IMAGE_ID_SIZE], name[IMAGE_NAME_SIZE];
 	int is_path = image_is_path(image);

@@ -11,11 +11,10 @@
  */
 
 /*
- * The id behind an image's name, and that name: builds it by its template, or imports it when it is a path (under a name
- * of its own, which is returned), if `make`. Both are the caller's to free.
+ * The id behind an image's name, and that name: builds it by its template, or imports it when it is a path (under a
+ * name of its own, which is returned), if `make`. Both are the caller's to free.
  */
-int image_resolve(
-	struct ve_host *host, const char *image, int make, char **ret_id, char **ret_name, struct error *e);
+int image_resolve(struct ve_host *host, const char *image, int make, char **ret_id, char **ret_name, struct error *e);
 
 /* Absolute path of the rootfs of an id. */
 int image_rootfs(struct ve_host *host, const char *id, char *buf, size_t size);

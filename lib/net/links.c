@@ -52,7 +52,7 @@ static struct mnl_socket *open_in(pid_t pid)
 	char path[64];
 	pthread_t t;
 	FORMAT(path, "/proc/%d/ns/net", pid);
-	struct visit v = { .netns = open(path, O_RDONLY | O_CLOEXEC) };
+	struct visit v = {.netns = open(path, O_RDONLY | O_CLOEXEC)};
 	if (v.netns < 0 || pthread_create(&t, NULL, visit_main, &v)) {
 		close_fd_p(&v.netns);
 		return NULL;
@@ -76,7 +76,8 @@ static int on_link(const struct nlmsghdr *h, void *arg)
 	{
 		int type = mnl_attr_get_type(a);
 		if (type == IFLA_IFNAME)
-			snprintf(l->name, sizeof l->name, "%.*s", (int)mnl_attr_get_payload_len(a), mnl_attr_get_str(a));
+			snprintf(
+				l->name, sizeof l->name, "%.*s", (int)mnl_attr_get_payload_len(a), mnl_attr_get_str(a));
 		if (type == IFLA_MTU && mnl_attr_get_payload_len(a) == 4)
 			l->mtu = mnl_attr_get_u32(a);
 		if (type == IFLA_ADDRESS && mnl_attr_get_payload_len(a) == 6) {
@@ -95,7 +96,8 @@ static int on_address(const struct nlmsghdr *h, void *arg)
 	mnl_attr_for_each(a, h, sizeof *i)
 	{
 		int type = mnl_attr_get_type(a);
-		if (type == IFA_LOCAL || (type == IFA_ADDRESS && !best)) /* LOCAL is the own end of a point-to-point link */
+		if (type == IFA_LOCAL ||
+			(type == IFA_ADDRESS && !best)) /* LOCAL is the own end of a point-to-point link */
 			best = a;
 	}
 	char text[INET6_ADDRSTRLEN];

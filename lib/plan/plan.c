@@ -46,7 +46,7 @@ static struct plan_step *add(struct builder *b, enum plan_op op)
 	if (b->failed)
 		return &nowhere;
 	struct plan_step *s = &p->step[p->nsteps++];
-	*s = (struct plan_step){ .op = op, .actor = actor_of[op] };
+	*s = (struct plan_step){.op = op, .actor = actor_of[op]};
 	return s;
 }
 
@@ -64,7 +64,8 @@ static void set_bytes(struct builder *b, struct plan_step *s, int i, const char 
 	s->len[i] = len;
 }
 
-static void set_text(struct builder *b, struct plan_step *s, int i, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void set_text(struct builder *b, struct plan_step *s, int i, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 static void set_text(struct builder *b, struct plan_step *s, int i, const char *format, ...)
 {
 	char buf[PATH_MAX];
@@ -127,12 +128,12 @@ static int check_host(struct builder *b)
 		int there;
 		const char *what, *remedy;
 	} need[] = {
-		{ f->cgroup_mount[0], "cgroup2 mount", "mount one: mount -t cgroup2 none /sys/fs/cgroup/unified" },
-		{ f->user_namespace, "user namespaces", "boot a kernel with CONFIG_USER_NS" },
-		{ f->time_namespace, "time namespaces", "boot a kernel with CONFIG_TIME_NS (5.6 or later)" },
-		{ f->overlay, "overlay file system", "load it: modprobe overlay" },
-		{ f->seccomp, "seccomp filters", "boot a kernel with CONFIG_SECCOMP_FILTER" },
-		{ f->clone_into_cgroup, "clone3", "boot a kernel of 6.1 or later" },
+		{f->cgroup_mount[0], "cgroup2 mount", "mount one: mount -t cgroup2 none /sys/fs/cgroup/unified"},
+		{f->user_namespace, "user namespaces", "boot a kernel with CONFIG_USER_NS"},
+		{f->time_namespace, "time namespaces", "boot a kernel with CONFIG_TIME_NS (5.6 or later)"},
+		{f->overlay, "overlay file system", "load it: modprobe overlay"},
+		{f->seccomp, "seccomp filters", "boot a kernel with CONFIG_SECCOMP_FILTER"},
+		{f->clone_into_cgroup, "clone3", "boot a kernel of 6.1 or later"},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(need); i++)
 		if (!need[i].there)
@@ -164,7 +165,7 @@ static void cgroup_own(struct builder *b, const char *below, uint32_t uid, int o
 /* What the guest's own init manages with: limits lie one level above its root. */
 static void cgroup_controllers(struct builder *b)
 {
-	const char *want[] = { "cpu", "memory", "pids", "io" };
+	const char *want[] = {"cpu", "memory", "pids", "io"};
 	const struct host_facts *f = b->in->facts;
 	char value[64] = "", above[512];
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
@@ -172,7 +173,8 @@ static void cgroup_controllers(struct builder *b)
 			strcat(value, *value ? " +" : "+");
 			strcat(value, want[i]);
 		} else
-			note(b, "this host's cgroup2 tree offers no %s controller: its use is not accounted or limited", want[i]);
+			note(b, "this host's cgroup2 tree offers no %s controller: its use is not accounted or limited",
+				want[i]);
 	if (!*value)
 		return;
 	snprintf(above, sizeof above, "%s", b->cgroup);
@@ -198,10 +200,11 @@ static void cgroups(struct builder *b)
 	cgroup_set(b, ve, "cgroup.max.descendants", "1000", 0);
 	cgroup_set(b, ve, "cgroup.max.depth", "10", 0);
 	cgroup_make(b, "/ve/root1");
-	/* CLONE_INTO_CGROUP by the keeper wants the common ancestor's cgroup.procs; a reboot's fresh root wants the folder. */
+	/* CLONE_INTO_CGROUP by the keeper wants the common ancestor's cgroup.procs; a reboot's fresh root wants the
+	 * folder. */
 	cgroup_own(b, "/cgroup.procs", in->ids.owner, 0);
 	cgroup_own(b, "/ve", in->ids.base, 0);
-	const char *delegated[] = { "", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control" };
+	const char *delegated[] = {"", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control"};
 	for (size_t i = 0; i < ARRAY_SIZE(delegated); i++) {
 		char path[64];
 		snprintf(path, sizeof path, "/ve/root1%s", delegated[i]);
@@ -214,8 +217,9 @@ static void cgroups(struct builder *b)
 }
 
 /*
- * What PID 1 of a machine has (kernel defaults, and systemd's for the number of files). -1: unlimited. `whole` are those
- * that, at the moment when the user namespace is made, cap all of the VE: they are raised to what the host allows.
+ * What PID 1 of a machine has (kernel defaults, and systemd's for the number of files). -1: unlimited. `whole` are
+ * those that, at the moment when the user namespace is made, cap all of the VE: they are raised to what the host
+ * allows.
  */
 static const struct {
 	int resource;
@@ -223,22 +227,22 @@ static const struct {
 	int64_t soft, hard;
 	int whole;
 } machine_limits[] = {
-	{ RLIMIT_CPU, "cpu", -1, -1, 0 },
-	{ RLIMIT_FSIZE, "fsize", -1, -1, 0 },
-	{ RLIMIT_DATA, "data", -1, -1, 0 },
-	{ RLIMIT_STACK, "stack", 8 << 20, -1, 0 },
-	{ RLIMIT_CORE, "core", 0, -1, 0 },
-	{ RLIMIT_RSS, "rss", -1, -1, 0 },
-	{ RLIMIT_NPROC, "nproc", -1, -1, 1 },
-	{ RLIMIT_NOFILE, "nofile", 1024, 524288, 0 },
-	{ RLIMIT_MEMLOCK, "memlock", 8 << 20, 8 << 20, 1 },
-	{ RLIMIT_AS, "as", -1, -1, 0 },
-	{ RLIMIT_LOCKS, "locks", -1, -1, 0 },
-	{ RLIMIT_SIGPENDING, "sigpending", -1, -1, 1 },
-	{ RLIMIT_MSGQUEUE, "msgqueue", 819200, 819200, 1 },
-	{ RLIMIT_NICE, "nice", 0, 0, 0 },
-	{ RLIMIT_RTPRIO, "rtprio", 0, 0, 0 },
-	{ RLIMIT_RTTIME, "rttime", -1, -1, 0 },
+	{RLIMIT_CPU, "cpu", -1, -1, 0},
+	{RLIMIT_FSIZE, "fsize", -1, -1, 0},
+	{RLIMIT_DATA, "data", -1, -1, 0},
+	{RLIMIT_STACK, "stack", 8 << 20, -1, 0},
+	{RLIMIT_CORE, "core", 0, -1, 0},
+	{RLIMIT_RSS, "rss", -1, -1, 0},
+	{RLIMIT_NPROC, "nproc", -1, -1, 1},
+	{RLIMIT_NOFILE, "nofile", 1024, 524288, 0},
+	{RLIMIT_MEMLOCK, "memlock", 8 << 20, 8 << 20, 1},
+	{RLIMIT_AS, "as", -1, -1, 0},
+	{RLIMIT_LOCKS, "locks", -1, -1, 0},
+	{RLIMIT_SIGPENDING, "sigpending", -1, -1, 1},
+	{RLIMIT_MSGQUEUE, "msgqueue", 819200, 819200, 1},
+	{RLIMIT_NICE, "nice", 0, 0, 0},
+	{RLIMIT_RTPRIO, "rtprio", 0, 0, 0},
+	{RLIMIT_RTTIME, "rttime", -1, -1, 0},
 };
 
 static int64_t lower_limit(int64_t a, int64_t b)
@@ -250,11 +254,15 @@ static void host_rlimits(struct builder *b)
 {
 	const struct host_facts *f = b->in->facts;
 	for (size_t i = 0; i < ARRAY_SIZE(machine_limits); i++) {
-		int64_t have = f->hard[machine_limits[i].resource], want = machine_limits[i].whole ? -1 : machine_limits[i].hard;
+		int64_t have = f->hard[machine_limits[i].resource],
+			want = machine_limits[i].whole ? -1 : machine_limits[i].hard;
 		if (!machine_limits[i].whole && lower_limit(want, have) == want)
 			continue; /* the host's own is no lower */
-		if (!f->cap_sys_resource && lower_limit(want, have) != want && !(machine_limits[i].whole && have == want))
-			note(b, "rlimit %s stays at the caller's %lld: raising it takes CAP_SYS_RESOURCE, which is missing",
+		if (!f->cap_sys_resource && lower_limit(want, have) != want &&
+			!(machine_limits[i].whole && have == want))
+			note(b,
+				"rlimit %s stays at the caller's %lld: raising it takes CAP_SYS_RESOURCE, which is "
+				"missing",
 				machine_limits[i].name, (long long)have);
 		struct plan_step *s = add(b, OP_HOST_RLIMIT);
 		set_text(b, s, 0, "%s", machine_limits[i].name);
@@ -331,7 +339,8 @@ static void entrant_part(struct builder *b)
 {
 	add(b, OP_JOIN_USER_NAMESPACE);
 	add(b, OP_TIME_NAMESPACE);
-	add(b, OP_CLONE_INIT)->n[0] = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	add(b, OP_CLONE_INIT)->n[0] =
+		CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 }
 
 /* In order: proc and sysfs while the minimal root's whole ones are still in sight, the rest for what comes after it. */
@@ -339,15 +348,16 @@ static const struct {
 	const char *type, *target, *options;
 	unsigned attr;
 } mounts[] = {
-	{ "proc", "proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
-	{ "tmpfs", "run", "mode=755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
-	{ "tmpfs", "dev/shm", "mode=1777", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
-	{ "mqueue", "dev/mqueue", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
-	{ "sysfs", "sys", "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
-	{ "cgroup2", "sys/fs/cgroup", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
-	/* Whole ones at a place of their own: without them the masks would keep nested user namespaces from mounting proc. */
-	{ "proc", "dev/.vectl/proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
-	{ "sysfs", "dev/.vectl/sys", "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC },
+	{"proc", "proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
+	{"tmpfs", "run", "mode=755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+	{"tmpfs", "dev/shm", "mode=1777", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+	{"mqueue", "dev/mqueue", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
+	{"sysfs", "sys", "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
+	{"cgroup2", "sys/fs/cgroup", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
+	/* Whole ones at a place of their own: without them the masks would keep nested user namespaces from mounting
+	   proc. */
+	{"proc", "dev/.vectl/proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
+	{"sysfs", "dev/.vectl/sys", "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
 };
 
 static void init_mounts(struct builder *b)
@@ -371,7 +381,7 @@ static void init_mounts(struct builder *b)
 	}
 	add(b, OP_BIND_RUN_HOST);
 	add(b, OP_BOOT_ID);
-	const char *masked[] = { "kallsyms", "kcore", "keys", "sysrq-trigger", "timer_list", NULL };
+	const char *masked[] = {"kallsyms", "kcore", "keys", "sysrq-trigger", "timer_list", NULL};
 	set_list(b, add(b, OP_MASK), 0, masked);
 	add(b, OP_PIVOT_ROOT);
 }
@@ -407,7 +417,7 @@ static int add_env(const char *path, const char *text, void *arg)
 
 static void exec_init(struct builder *b)
 {
-	static const char *const found[] = { "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", NULL };
+	static const char *const found[] = {"/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", NULL};
 	struct plan_step *s = add(b, OP_EXEC);
 	const char *const *argv = spec_list(b->in->spec, "init");
 	size_t argc = 0;
@@ -417,7 +427,7 @@ static void exec_init(struct builder *b)
 		b->failed = error_set(b->e, VE_E_SPEC, E2BIG, "plan the start", "take some away",
 			"init: at most %d arguments", ARGS_MAX);
 	if (argv && *argv) {
-		const char *const program[] = { argv[0], NULL };
+		const char *const program[] = {argv[0], NULL};
 		set_list(b, s, 0, program);
 		set_list(b, s, 1, argv);
 	} else
@@ -465,13 +475,14 @@ int plan_build(const struct plan_input *in, struct plan **ret, struct error *e)
 	cleanup_plan struct plan *p = calloc(1, sizeof *p);
 	if (!p)
 		return error_sys(e, ENOMEM, "plan the start", "memory");
-	struct builder b = { .in = in, .plan = p, .e = e };
+	struct builder b = {.in = in, .plan = p, .e = e};
 	snprintf(p->name, sizeof p->name, "%s", in->name);
 	p->ids = in->ids;
 	int r = check_host(&b);
 	if (r)
 		return r;
-	if (FORMAT(b.cgroup, "%s/vectl%s%s/%s", in->facts->cgroup_mount, *in->root_id ? "-" : "", in->root_id, in->name) < 0)
+	if (FORMAT(b.cgroup, "%s/vectl%s%s/%s", in->facts->cgroup_mount, *in->root_id ? "-" : "", in->root_id,
+		    in->name) < 0)
 		return error_sys(e, ENAMETOOLONG, "plan the start", in->facts->cgroup_mount);
 	host_part(&b);
 	keeper_part(&b);

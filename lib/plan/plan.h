@@ -22,7 +22,7 @@ struct plan_input {
 	const char *image_root; /* the image's root file system */
 	const char *supervisor; /* path of the program */
 	struct id_range ids;
-	uint64_t caps;          /* bit n: processes of the VE may have capability n */
+	uint64_t caps; /* bit n: processes of the VE may have capability n */
 };
 
 struct plan_step {

@@ -23,7 +23,7 @@ static const char *const op_doc[OP_COUNT] = {
 
 const char *plan_actor_name(int actor)
 {
-	static const char *const name[] = { "caller", "keeper", "entrant", "init" };
+	static const char *const name[] = {"caller", "keeper", "entrant", "init"};
 	return actor >= 0 && actor < ACTOR_COUNT ? name[actor] : "?";
 }
 
@@ -51,7 +51,7 @@ void plan_step_text(const struct plan_step *s, char *buf, size_t size)
 		} else if (word && k >= 0 && (*d == 'n' || *d == 'x')) {
 			/* -1 among limits is RLIM_INFINITY */
 			int n = *d == 'x' ? snprintf(number, sizeof number, "0x%llx", (long long)s->n[k])
-			                  : snprintf(number, sizeof number, "%lld", (long long)s->n[k]);
+					  : snprintf(number, sizeof number, "%lld", (long long)s->n[k]);
 			add_string(&p, end, s->n[k] == -1 ? "unlimited" : number, s->n[k] == -1 ? 9 : n);
 			d++;
 		} else
@@ -161,8 +161,12 @@ static void wire_fill(const struct plan *p, const struct plan_blob *blobs, uint3
 {
 	struct wire_header *h = (struct wire_header *)m;
 	size_t at = sizeof *h + p->nsteps * sizeof(struct wire_step);
-	*h = (struct wire_header){ .magic = WIRE_MAGIC, .size = size, .owner = p->ids.owner, .base = p->ids.base,
-		.nsteps = p->nsteps, .fault_step = fault_step };
+	*h = (struct wire_header){.magic = WIRE_MAGIC,
+		.size = size,
+		.owner = p->ids.owner,
+		.base = p->ids.base,
+		.nsteps = p->nsteps,
+		.fault_step = fault_step};
 	snprintf(h->version, sizeof h->version, "%s", VE_VERSION);
 	snprintf(h->name, sizeof h->name, "%s", p->name);
 	for (size_t i = 0; i < p->nsteps; i++) {
@@ -184,7 +188,7 @@ static void wire_fill(const struct plan *p, const struct plan_blob *blobs, uint3
 	}
 	at = (at + 7) & ~(size_t)7;
 	for (int i = 0; i < BLOB_COUNT; i++) {
-		h->blob[i] = (struct wire_blob){ blobs[i].size ? at : 0, blobs[i].size };
+		h->blob[i] = (struct wire_blob){blobs[i].size ? at : 0, blobs[i].size};
 		if (blobs[i].size)
 			memcpy(m + at, blobs[i].data, blobs[i].size);
 		at += blobs[i].size;

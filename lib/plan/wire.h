@@ -21,43 +21,49 @@ enum plan_actor {
 
 /* op, actor, name. What strings (s0..) and numbers (n0..) mean is said in the third column. */
 #define PLAN_OPS(X)                                                                                                    \
-	X(RESERVE_IDS, CALLER, "reserve-ids", "hold ids n0 to n0+65535 and owner uid n1 on this host (lock s0)")        \
+	X(RESERVE_IDS, CALLER, "reserve-ids", "hold ids n0 to n0+65535 and owner uid n1 on this host (lock s0)")       \
 	X(RUNTIME_DIR, CALLER, "runtime-dir", "make the runtime folder s0")                                            \
 	X(CGROUP_MAKE, CALLER, "cgroup-make", "make the cgroup s0")                                                    \
-	X(CGROUP_SET, CALLER, "cgroup-set", "write s1 to s0")           \
-	X(CGROUP_OWN, CALLER, "cgroup-own", "give the cgroup file or folder s0 to uid n0")                              \
-	X(DISK_LAYER, CALLER, "disk-layer", "provide the writable layer s0/disk (upper, and an empty work folder)")          \
-	X(CONSOLE_LOG, CALLER, "console-log", "open the console's log s0, n0 bytes in each of two files")               \
+	X(CGROUP_SET, CALLER, "cgroup-set", "write s1 to s0")                                                          \
+	X(CGROUP_OWN, CALLER, "cgroup-own", "give the cgroup file or folder s0 to uid n0")                             \
+	X(DISK_LAYER, CALLER, "disk-layer", "provide the writable layer s0/disk (upper, and an empty work folder)")    \
+	X(CONSOLE_LOG, CALLER, "console-log", "open the console's log s0, n0 bytes in each of two files")              \
 	X(CONTROL_SOCKET, CALLER, "control-socket", "listen on s0")                                                    \
 	X(SECCOMP_COMPILE, CALLER, "seccomp-compile", "compile, or take from the cache, the seccomp program s0")       \
 	X(SPAWN_SUPERVISOR, CALLER, "spawn-supervisor", "start s0 in the cgroup s1")                                   \
 	X(OPEN_LAYER, KEEPER, "open-layer", "clone the tree s0 as layer n0 (0: writable)")                             \
-	X(HOST_RLIMIT, KEEPER, "host-rlimit", "set resource n0 to n1 (the user namespace's creator caps the whole VE)") \
+	X(HOST_RLIMIT, KEEPER, "host-rlimit",                                                                          \
+		"set resource n0 to n1 (the user namespace's creator caps the whole VE)")                              \
 	X(BECOME_OWNER, KEEPER, "become-owner", "become uid and gid n0, keeping capabilities for the steps below")     \
 	X(PRIVATE_MOUNTS, KEEPER, "private-mounts", "leave the host's mounts for a minimal root")                      \
-	X(RUN_HOST, KEEPER, "run-host", "fill /run/host: container-manager s0, uuid s1, notify socket")                 \
-	X(USER_NAMESPACE, KEEPER, "user-namespace", "make the user namespace with the entrant in it, map 0 to n0 for n1 ids")                 \
-	X(ATTACH_LAYER, KEEPER, "attach-layer", "attach layer n0, id-mapped, at s0 (1: read-only): n1")                     \
-	X(ENTER, KEEPER, "enter", "let the entrant go")                                      \
+	X(RUN_HOST, KEEPER, "run-host", "fill /run/host: container-manager s0, uuid s1, notify socket")                \
+	X(USER_NAMESPACE, KEEPER, "user-namespace",                                                                    \
+		"make the user namespace with the entrant in it, map 0 to n0 for n1 ids")                              \
+	X(ATTACH_LAYER, KEEPER, "attach-layer", "attach layer n0, id-mapped, at s0 (1: read-only): n1")                \
+	X(ENTER, KEEPER, "enter", "let the entrant go")                                                                \
 	X(SPAWN_SERVER, KEEPER, "spawn-server", "start the supervisor process, confine it")                            \
-	X(DROP_CAPABILITIES, KEEPER, "drop-capabilities", "give up every capability, wait until init is set up and the supervisor process confined, let init exec")              \
-	X(JOIN_USER_NAMESPACE, ENTRANT, "join-user-namespace", "be in the VE's user namespace: born there, or at a reboot by setns")                         \
+	X(DROP_CAPABILITIES, KEEPER, "drop-capabilities",                                                              \
+		"give up every capability, wait until init is set up and the supervisor process confined, let init "   \
+		"exec")                                                                                                \
+	X(JOIN_USER_NAMESPACE, ENTRANT, "join-user-namespace",                                                         \
+		"be in the VE's user namespace: born there, or at a reboot by setns")                                  \
 	X(TIME_NAMESPACE, ENTRANT, "time-namespace", "make the time namespace, boot time zero now")                    \
-	X(CLONE_INIT, ENTRANT, "clone-init", "clone3 with the namespace flags x0 into the VE's cgroup")                 \
+	X(CLONE_INIT, ENTRANT, "clone-init", "clone3 with the namespace flags x0 into the VE's cgroup")                \
 	X(BECOME_ROOT, INIT, "become-root", "uid and gid 0 of the VE, no groups")                                      \
-	X(OVERLAY, INIT, "overlay", "mount the root: lower s0, upper s1, work s2")                                      \
-	X(DEV, INIT, "dev", "mount /dev with its nodes and links; devpts with options s0 and n0 ptys at most")                                     \
+	X(OVERLAY, INIT, "overlay", "mount the root: lower s0, upper s1, work s2")                                     \
+	X(DEV, INIT, "dev", "mount /dev with its nodes and links; devpts with options s0 and n0 ptys at most")         \
 	X(CONSOLE, INIT, "console", "make the console's pty, bind it to /dev/console")                                 \
-	X(MOUNT, INIT, "mount", "mount s0 at /s1, options \"s2\", attributes x0")                   \
+	X(MOUNT, INIT, "mount", "mount s0 at /s1, options \"s2\", attributes x0")                                      \
 	X(BIND_RUN_HOST, INIT, "bind-run-host", "show /run/host, read-only")                                           \
 	X(BOOT_ID, INIT, "boot-id", "bind a fresh boot_id")                                                            \
-	X(MASK, INIT, "mask", "hide from ordinary users, beneath /proc: s0")                    \
-	X(PIVOT_ROOT, INIT, "pivot-root", "switch to the VE's root, drop the old one")                                  \
-	X(HOSTNAME, INIT, "hostname", "set the UTS name to s0 (1: /etc/hostname too): n0")                                  \
+	X(MASK, INIT, "mask", "hide from ordinary users, beneath /proc: s0")                                           \
+	X(PIVOT_ROOT, INIT, "pivot-root", "switch to the VE's root, drop the old one")                                 \
+	X(HOSTNAME, INIT, "hostname", "set the UTS name to s0 (1: /etc/hostname too): n0")                             \
 	X(LOOPBACK, INIT, "loopback", "bring lo up")                                                                   \
 	X(KEYRING, INIT, "keyring", "join a new session keyring")                                                      \
-	X(RLIMIT, INIT, "rlimit", "set resource n0 to soft n1, hard n2")                                                \
-	X(BOUNDING_SET, INIT, "bounding-set", "keep the capabilities of mask x0 in the bounding set, clear the ambient set")            \
+	X(RLIMIT, INIT, "rlimit", "set resource n0 to soft n1, hard n2")                                               \
+	X(BOUNDING_SET, INIT, "bounding-set",                                                                          \
+		"keep the capabilities of mask x0 in the bounding set, clear the ambient set")                         \
 	X(AWAIT_KEEPER, INIT, "await-keeper", "hand over the console, wait until the keeper is unprivileged")          \
 	X(SECCOMP, INIT, "seccomp", "load the seccomp program s0")                                                     \
 	X(EXEC, INIT, "exec", "execute the first of: s0 (arguments: s1; environment: s2)")
@@ -66,15 +72,15 @@ enum plan_op {
 #define X(op, actor, name, doc) OP_##op,
 	PLAN_OPS(X)
 #undef X
-	OP_COUNT
+		OP_COUNT
 };
 
 struct wire_step {
 	uint16_t actor, op;
-	uint16_t index; /* in the whole plan */
+	uint16_t index;    /* in the whole plan */
 	uint16_t optional; /* a failure is reported, the start goes on */
-	uint32_t s[3];  /* offsets of NUL-terminated strings from the start of the memfd; 0: none */
-	uint32_t len[3]; /* bytes of each, its last NUL left out (lists hold NULs) */
+	uint32_t s[3];     /* offsets of NUL-terminated strings from the start of the memfd; 0: none */
+	uint32_t len[3];   /* bytes of each, its last NUL left out (lists hold NULs) */
 	int64_t n[3];
 };
 
@@ -107,11 +113,11 @@ struct wire_header {
 /* Fds that the caller hands to ve-supervisor, at these numbers. */
 enum supervisor_fd {
 	SFD_PLAN = 3,
-	SFD_REPORT,      /* SOCK_SEQPACKET to the caller; struct wire_report */
-	SFD_LOCK,        /* /run/vectl/NAME/lock, locked */
-	SFD_IDLOCK,      /* the id range's, locked */
-	SFD_STATE,       /* /run/vectl/NAME/state */
-	SFD_CONTROL,     /* listening */
+	SFD_REPORT,  /* SOCK_SEQPACKET to the caller; struct wire_report */
+	SFD_LOCK,    /* /run/vectl/NAME/lock, locked */
+	SFD_IDLOCK,  /* the id range's, locked */
+	SFD_STATE,   /* /run/vectl/NAME/state */
+	SFD_CONTROL, /* listening */
 	SFD_LOG0,
 	SFD_LOG1,
 	SFD_CGROUP_VE,   /* folder NAME/ve: limits; roots of later boots are made there */
@@ -122,9 +128,9 @@ enum supervisor_fd {
 enum report_kind { REPORT_FAILED = 1, REPORT_RUNNING = 2, REPORT_NOTE = 3 /* an optional step failed */ };
 struct wire_report {
 	uint32_t kind;
-	uint32_t step;   /* index in the plan */
-	int32_t err;     /* positive errno */
-	int32_t pid;     /* RUNNING: init's */
+	uint32_t step; /* index in the plan */
+	int32_t err;   /* positive errno */
+	int32_t pid;   /* RUNNING: init's */
 	char subject[112];
 };
 

@@ -48,8 +48,8 @@ static inline const struct wire_header *wire_check(const void *data, size_t size
 				return NULL;
 	}
 	for (int i = 0; i < BLOB_COUNT; i++)
-		if (!wire_range_ok(h, h->blob[i].offset, h->blob[i].size) || h->blob[i].offset % 8 || h->blob[i].size % 8 ||
-			h->blob[i].size > WIRE_BLOB_MAX)
+		if (!wire_range_ok(h, h->blob[i].offset, h->blob[i].size) || h->blob[i].offset % 8 ||
+			h->blob[i].size % 8 || h->blob[i].size > WIRE_BLOB_MAX)
 			return NULL;
 	return h;
 }

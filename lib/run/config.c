@@ -45,7 +45,8 @@ int ve_get(struct ve *ve, const char *key, char **ret_text)
 	}
 	char *text = spec_text(s, key);
 	if (!text)
-		return error_of(ve, e, error_set(e, VE_E_SPEC, ENODATA, "get", NULL, "%s: not set, and it has no default", key));
+		return error_of(ve, e,
+			error_set(e, VE_E_SPEC, ENODATA, "get", NULL, "%s: not set, and it has no default", key));
 	*ret_text = text;
 	return 0;
 }
@@ -73,7 +74,8 @@ static int save_changed(struct ve *ve, struct spec *s, struct error *e)
 	if ((r = runtime_read(ve->host, ve->name, &rt, e)))
 		return r;
 	if (rt.alive)
-		return error_set(e, VE_E_STATE, EBUSY, "set userns.base", "stop the VE first", "host ids cannot change while it runs");
+		return error_set(e, VE_E_STATE, EBUSY, "set userns.base", "stop the VE first",
+			"host ids cannot change while it runs");
 	cleanup_fd int lock = ids_lock(ve->host, e);
 	if (lock < 0)
 		return lock;
@@ -119,11 +121,12 @@ int ve_set_json(struct ve *ve, const char *text, const char *file_name)
 	int r = lock < 0 ? lock : spec_load(ve, &old, e);
 	if (r >= 0)
 		r = spec_parse(text, strlen(text), file_name, &s, e);
-	const char *identity[] = { "name", "uuid", "image" };
+	const char *identity[] = {"name", "uuid", "image"};
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(identity); i++) {
 		const char *was = spec_string(old, identity[i]), *is = spec_string(s, identity[i]);
 		if (is && was && strcmp(was, is))
-			r = error_set(e, VE_E_SPEC, EINVAL, "set ve.json", "leave it as it is", "%s: '%s' cannot become '%s'", identity[i], was, is);
+			r = error_set(e, VE_E_SPEC, EINVAL, "set ve.json", "leave it as it is",
+				"%s: '%s' cannot become '%s'", identity[i], was, is);
 		else if (was)
 			r = spec_put(s, identity[i], was, e);
 	}

@@ -29,7 +29,7 @@ static int read_part(struct ve *ve, int i, struct part *p)
 int ve_console_log(struct ve *ve, char **ret_text, size_t *ret_size)
 {
 	struct error *e = host_begin(ve->host);
-	struct part p[2] = { 0 };
+	struct part p[2] = {0};
 	int r = read_part(ve, 0, &p[0]);
 	if (!r)
 		r = read_part(ve, 1, &p[1]);

@@ -22,8 +22,8 @@ static int put_uuid(struct spec *s, struct error *e)
 		return error_sys(e, errno, tried, "getrandom");
 	b[6] = (b[6] & 0x0f) | 0x40; /* RFC 9562: version 4, variant 1 */
 	b[8] = (b[8] & 0x3f) | 0x80;
-	FORMAT(text, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
-		b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	FORMAT(text, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
+		b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 	return spec_put(s, "uuid", text, e);
 }
 
@@ -54,8 +54,8 @@ static int make_spec(const char *name, const struct ve_create_options *o, struct
 	if (!r && o->image)
 		r = spec_put(s, "image", o->image, e);
 	if (!r && !spec_string(s, "image"))
-		r = error_set(e, VE_E_USAGE, EINVAL, tried, "name one with --image; `vectl image list` shows those that there are",
-			"no image was named");
+		r = error_set(e, VE_E_USAGE, EINVAL, tried,
+			"name one with --image; `vectl image list` shows those that there are", "no image was named");
 	if (!r)
 		r = spec_check(s, e);
 	if (r)
@@ -66,9 +66,9 @@ static int make_spec(const char *name, const struct ve_create_options *o, struct
 
 static int check_init(struct ve_host *host, const struct spec *s, const char *id, struct error *e)
 {
-	static const char *const usual[] = { "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", NULL };
+	static const char *const usual[] = {"/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", NULL};
 	const char *const *own = spec_list(s, "init");
-	const char *const first[] = { own && *own ? *own : NULL, NULL };
+	const char *const first[] = {own && *own ? *own : NULL, NULL};
 	int r = image_find_init(host, id, first[0] ? first : usual, e);
 	return r < 0 ? r : 0;
 }
@@ -90,7 +90,8 @@ static int fill_folder(struct ve *ve, int dir, struct spec *s, const char *id, c
 	FORMAT(target, "../../images/store/%s", id);
 	if (symlinkat(target, dir, "image"))
 		return error_sys(e, errno, tried, "image");
-	/* Looked at only now, with the link in place: a removal of the image at the same time sees it, or we see that. */
+	/* Looked at only now, with the link in place: a removal of the image at the same time sees it, or we see that.
+	 */
 	if ((r = check_init(ve->host, s, id, e)))
 		return r;
 	cleanup_free char *json = NULL;
@@ -154,7 +155,7 @@ static int create(struct ve *ve, const struct ve_create_options *o, struct error
 int ve_create(struct ve_host *host, const char *name, const struct ve_create_options *options, struct ve **ret)
 {
 	struct error *e = host_begin(host);
-	struct ve_create_options o = { 0 };
+	struct ve_create_options o = {0};
 	if (options)
 		memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
 	int r = spec_valid_name(name, e);
@@ -181,8 +182,8 @@ static int destroy(struct ve *ve, int force, struct error *e)
 	if (r)
 		return r;
 	if (rt.alive && !force)
-		return error_set(e, VE_E_STATE, EBUSY, "destroy", "stop it first, or destroy it with --force", "it is %s",
-			ve_state_name(rt.state));
+		return error_set(e, VE_E_STATE, EBUSY, "destroy", "stop it first, or destroy it with --force",
+			"it is %s", ve_state_name(rt.state));
 	if (rt.alive && (r = ve_stop(ve, 0, 1)))
 		return r;
 	cleanup_fd int lock = change_lock(ve, e);
@@ -197,7 +198,8 @@ static int destroy(struct ve *ve, int force, struct error *e)
 	FORMAT(gone, "%s/ve/.destroy-%s", ve->host->data, ve->name);
 	if ((r = remove_tree_at(AT_FDCWD, gone)) < 0)
 		return error_sys(e, -r, "destroy", gone);
-	/* One rename, and it is gone for everybody; what follows may be killed and is done again by whoever comes by. */
+	/* One rename, and it is gone for everybody; what follows may be killed and is done again by whoever comes by.
+	 */
 	if (rename(path, gone))
 		return error_sys(e, errno, "destroy", path);
 	FORMAT(lock_path, "%s/.lock/%s", ve->host->run, ve->name);

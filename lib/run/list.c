@@ -31,7 +31,9 @@ int ve_list_names(struct ve_host *host, char ***ret_names)
 	struct dirent *de;
 	while (names && d && (de = readdir(d))) {
 		struct stat st;
-		if (de->d_name[0] == '.' || (de->d_type == DT_UNKNOWN && (fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode))) ||
+		if (de->d_name[0] == '.' ||
+			(de->d_type == DT_UNKNOWN &&
+				(fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode))) ||
 			(de->d_type != DT_DIR && de->d_type != DT_UNKNOWN))
 			continue;
 		char **more = realloc(names, (n + 2) * sizeof *names);
@@ -74,11 +76,15 @@ static void write_memory(struct json_writer *w, const struct runtime *rt)
  * What list and info have in common, from ve.json as a plain tree: a list of a thousand checks no keys. One that cannot
  * be read does not hide the VE: its error stands there instead.
  */
-static void write_ve(struct json_writer *w, struct ve *ve, const struct runtime *rt, const struct json *s, const struct error *bad)
+static void write_ve(
+	struct json_writer *w, struct ve *ve, const struct runtime *rt, const struct json *s, const struct error *bad)
 {
 	jw_string(w, "name", ve->name);
 	jw_string(w, "state", ve_state_name(rt->state));
-	jw_bool(w, "ready", rt->ready);
+	if (rt->alive && !rt->ready && rt->init && !init_says_ready(rt->init))
+		jw_null(w, "ready"); /* its init has no way to say */
+	else
+		jw_bool(w, "ready", rt->ready);
 	jw_bool(w, "stale", rt->present && !rt->alive);
 	if (s)
 		jw_string(w, "image", json_string(s, "image"));
@@ -133,9 +139,9 @@ int ve_list_json(struct ve_host *host, char **ret_json)
 	jw_integer(w, "format", 1);
 	jw_array(w, "ves");
 	for (char **n = names; *n; n++) {
-		struct ve ve = { .host = host };
-		struct error bad = { 0 };
-		struct runtime rt = { 0 };
+		struct ve ve = {.host = host};
+		struct error bad = {0};
+		struct runtime rt = {0};
 		cleanup_json struct json *s = NULL;
 		snprintf(ve.name, sizeof ve.name, "%.63s", *n);
 		if (read_tree(&ve, &s, &bad) == -ENOENT)
@@ -184,9 +190,10 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	struct id_range ids;
 	cleanup_json struct json *tree = NULL;
 	int r = spec_load(ve, &s, e);
-	if (r || (r = read_tree(ve, &tree, e)) || (r = runtime_read(ve->host, ve->name, &rt, e)) || (r = ids_of(ve, &ids, e)))
+	if (r || (r = read_tree(ve, &tree, e)) || (r = runtime_read(ve->host, ve->name, &rt, e)) ||
+		(r = ids_of(ve, &ids, e)))
 		return error_of(ve, e, r);
-	struct error no_plan = { 0 };
+	struct error no_plan = {0};
 	plan_of(ve, s, &p, &no_plan);
 	struct json_writer *w = jw_new(1);
 	if (!w)
@@ -257,9 +264,10 @@ int ve_ps_json(struct ve *ve, char **ret_json)
 	if (r)
 		return error_of(ve, e, r);
 	if (!rt.alive)
-		return error_of(ve, e, error_set(e, VE_E_STATE, ESRCH, "ps", "start it first: vectl start NAME", "it is not running"));
+		return error_of(ve, e,
+			error_set(e, VE_E_STATE, ESRCH, "ps", "start it first: vectl start NAME", "it is not running"));
 	char path[600];
-	struct ps ps = { jw_new(1), rt.base };
+	struct ps ps = {jw_new(1), rt.base};
 	if (!ps.w)
 		return error_of(ve, e, error_sys(e, ENOMEM, "ps", "memory"));
 	jw_object(ps.w, NULL);

@@ -40,7 +40,7 @@ int proc_status(pid_t pid, struct proc_status *ret)
 	int r = read_proc(pid, "status", b, sizeof b);
 	if (r < 0)
 		return r;
-	struct proc_status st = { 0 };
+	struct proc_status st = {0};
 	const char *f;
 	if ((f = field(b, "Name")))
 		FORMAT(st.name, "%.*s", (int)strcspn(f, "\n"), f);
@@ -102,7 +102,7 @@ void proc_command(pid_t pid, char *buf, size_t size)
 			b[i] = b[i] ? b[i] : ' ';
 		snprintf(buf, size, "%.*s", n, b);
 	} else {
-		struct proc_status st = { 0 };
+		struct proc_status st = {0};
 		proc_status(pid, &st);
 		snprintf(buf, size, "[%s]", st.name);
 	}

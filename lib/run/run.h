@@ -30,6 +30,11 @@ int error_of(struct ve *ve, struct error *e, int r);
 /* Starts the root's reaper unless it is there. Its absence is no failure: the next vectl reaps. */
 void reaper_wake(struct ve_host *host);
 
+/* was_alive: the end of the VE is an end of the waiting for its readiness, even before it was seen alive. */
+int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive, struct error *e);
+/* Whether this kind of init reports READY=1. */
+int init_says_ready(pid_t init);
+
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t now_ms(void);
 

@@ -2,9 +2,9 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -41,7 +41,7 @@ ON_FOREIGN_STACK static void child_main(struct child *c)
 	}
 	if (syscall(SYS_close_range, c->nfds, ~0u, CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
 		goto failed;
-	static char *const no_environment[] = { NULL };
+	static char *const no_environment[] = {NULL};
 	syscall(SYS_execve, c->path, c->argv, no_environment);
 failed:
 	c->err = errno;
@@ -115,7 +115,7 @@ ON_FOREIGN_STACK static void intermediate_main(struct child *c)
 
 int spawn_detached(int cgroup, const char *path, const char *const *argv, const int *fds, int nfds)
 {
-	struct child c = { .path = path, .argv = argv, .nfds = nfds, .cgroup = cgroup };
+	struct child c = {.path = path, .argv = argv, .nfds = nfds, .cgroup = cgroup};
 	if (nfds > MAX_FDS)
 		return -E2BIG;
 	for (int i = 0; i < nfds; i++)

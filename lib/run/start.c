@@ -34,7 +34,8 @@ static const char tried[] = "start";
 
 static int failed(struct launch *l, const struct plan_step *s, int err, const char *subject, const char *remedy)
 {
-	int r = error_set(l->e, VE_E_FAILED, err, tried, remedy, "step %s: %s: %s", plan_op_name(s->op), subject, strerror(err));
+	int r = error_set(
+		l->e, VE_E_FAILED, err, tried, remedy, "step %s: %s: %s", plan_op_name(s->op), subject, strerror(err));
 	snprintf(l->e->step, sizeof l->e->step, "%s", plan_op_name(s->op));
 	snprintf(l->e->subject, sizeof l->e->subject, "%.200s", subject);
 	return r;
@@ -58,8 +59,8 @@ static int reserve_ids(struct launch *l, const struct plan_step *s)
 static int write_undo(struct launch *l, int dir)
 {
 	char text[2048];
-	int n = FORMAT(text, "format 1\ncgroup %s\nids %u %u\ndisk %s/ve/%s\n", l->cgroup, l->plan->ids.base, l->plan->ids.owner,
-		l->ve->host->data, l->ve->name);
+	int n = FORMAT(text, "format 1\ncgroup %s\nids %u %u\ndisk %s/ve/%s\n", l->cgroup, l->plan->ids.base,
+		l->plan->ids.owner, l->ve->host->data, l->ve->name);
 	if (n < 0)
 		return n;
 	cleanup_fd int fd = openat(dir, "undo", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -110,7 +111,7 @@ static int console_log(struct launch *l, const struct plan_step *s)
 /* sun_path holds 108 bytes and a root folder may be deeper, so the socket is bound through the folder's fd. */
 static int control_socket(struct launch *l, const struct plan_step *s)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	cleanup_fd int dir = runtime_open_dir(l->ve->host, l->ve->name);
 	if (dir < 0)
 		return failed(l, s, -dir, s->s[0], NULL);
@@ -123,7 +124,7 @@ static int control_socket(struct launch *l, const struct plan_step *s)
 
 static int seccomp_compile(struct launch *l, const struct plan_step *s)
 {
-	const char *profile[BLOB_COUNT] = { [BLOB_SECCOMP_VE] = s->s[0], [BLOB_SECCOMP_SUPERVISOR] = "supervisor" };
+	const char *profile[BLOB_COUNT] = {[BLOB_SECCOMP_VE] = s->s[0], [BLOB_SECCOMP_SUPERVISOR] = "supervisor"};
 	for (int i = 0; i < BLOB_COUNT; i++) {
 		int r = confine_seccomp(l->ve->host, profile[i], &l->seccomp[i], &l->seccomp_size[i], l->e);
 		if (r < 0)
@@ -159,7 +160,7 @@ static int spawn_supervisor(struct launch *l, const struct plan_step *s)
 	int sp[2];
 	struct plan_blob blobs[BLOB_COUNT];
 	for (int i = 0; i < BLOB_COUNT; i++)
-		blobs[i] = (struct plan_blob){ l->seccomp[i], l->seccomp_size[i] };
+		blobs[i] = (struct plan_blob){l->seccomp[i], l->seccomp_size[i]};
 	l->fd[SFD_PLAN] = plan_encode(l->plan, blobs, l->fault_step, l->e);
 	if (l->fd[SFD_PLAN] < 0)
 		return l->fd[SFD_PLAN];
@@ -167,14 +168,15 @@ static int spawn_supervisor(struct launch *l, const struct plan_step *s)
 		return failed(l, s, errno, "socketpair", NULL);
 	l->report = sp[0];
 	l->fd[SFD_REPORT] = sp[1];
-	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC), cgroup = open(s->s[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC),
+		       cgroup = open(s->s[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	l->fd[SFD_CGROUP_VE] = open_folder(l->cgroup, "/ve");
 	l->fd[SFD_CGROUP_ROOT] = open_folder(l->cgroup, "/ve/root1");
 	if (null < 0 || cgroup < 0 || l->fd[SFD_CGROUP_VE] < 0 || l->fd[SFD_CGROUP_ROOT] < 0)
 		return failed(l, s, errno, s->s[1], NULL);
 	for (int i = 0; i < 3; i++)
 		l->fd[i] = null;
-	const char *argv[] = { "ve-supervisor", l->ve->name, NULL };
+	const char *argv[] = {"ve-supervisor", l->ve->name, NULL};
 	int r = spawn_detached(cgroup, s->s[0], argv, l->fd, SFD_COUNT_END);
 	for (int i = 0; i < 3; i++)
 		l->fd[i] = -1;
@@ -233,18 +235,21 @@ static int supervisor_failed(struct launch *l, const struct wire_report *r)
 	const struct plan_step *s = r->step < l->plan->nsteps ? &l->plan->step[r->step] : NULL;
 	char subject[sizeof r->subject + 1];
 	FORMAT(subject, "%.*s", (int)sizeof r->subject, r->subject);
-	return failed(l, s ? s : &l->plan->step[0], r->err, *subject ? subject : "?", remedy_for(r, s ? (int)s->op : -1));
+	return failed(
+		l, s ? s : &l->plan->step[0], r->err, *subject ? subject : "?", remedy_for(r, s ? (int)s->op : -1));
 }
 
 static int await_report(struct launch *l)
 {
 	for (;;) {
 		struct wire_report r;
-		struct pollfd p[2] = { { .fd = l->report, .events = POLLIN }, { .fd = l->ve->host->cancel_fd, .events = POLLIN } };
+		struct pollfd p[2] = {
+			{.fd = l->report, .events = POLLIN}, {.fd = l->ve->host->cancel_fd, .events = POLLIN}};
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			return error_sys(l->e, errno, tried, "poll");
 		if (p[1].revents)
-			return error_set(l->e, VE_E_INTERRUPTED, EINTR, tried, NULL, "interrupted; what was begun is undone");
+			return error_set(
+				l->e, VE_E_INTERRUPTED, EINTR, tried, NULL, "interrupted; what was begun is undone");
 		if (!p[0].revents)
 			continue;
 		ssize_t n = recv(l->report, &r, sizeof r, 0);
@@ -301,7 +306,7 @@ static int run_plan(struct launch *l)
 
 static int launch(struct ve *ve, const struct plan *p, struct error *e)
 {
-	struct launch l = { .ve = ve, .plan = p, .e = e, .report = -1, .fault_step = fault_from_environment(p) };
+	struct launch l = {.ve = ve, .plan = p, .e = e, .report = -1, .fault_step = fault_from_environment(p)};
 	for (int i = 0; i < SFD_COUNT_END; i++)
 		l.fd[i] = -1;
 	for (size_t i = 0; i < p->nsteps; i++)
@@ -316,7 +321,7 @@ static int launch(struct ve *ve, const struct plan *p, struct error *e)
 	for (int i = 0; i < BLOB_COUNT; i++)
 		free(l.seccomp[i]);
 	if (r < 0 && l.runtime) {
-		struct error ignored = { 0 };
+		struct error ignored = {0};
 		undo(ve, &ignored);
 	}
 	return r;
@@ -337,7 +342,8 @@ int plan_of(struct ve *ve, const struct spec *s, struct plan **ret, struct error
 	FORMAT(link, "%s/image/rootfs", data);
 	FORMAT(supervisor, "%s/ve-supervisor", host_libexec_dir);
 	if (!realpath(link, image))
-		return error_set(e, VE_E_NO_IMAGE, errno, "plan the start", "build or import it again, and make the VE anew",
+		return error_set(e, VE_E_NO_IMAGE, errno, "plan the start",
+			"build or import it again, and make the VE anew",
 			"its image is not in the store any more: %s: %s", link, strerror(errno));
 	struct plan_input in = {
 		.spec = s,
@@ -366,8 +372,8 @@ static int start_locked(struct ve *ve, struct error *e)
 	if (r)
 		return r;
 	if (rt.alive && rt.state != VE_STOPPING)
-		return error_set(e, VE_E_STATE, EALREADY, tried, "stop or restart it, or attach to it", "it is %s already",
-			ve_state_name(rt.state));
+		return error_set(e, VE_E_STATE, EALREADY, tried, "stop or restart it, or attach to it",
+			"it is %s already", ve_state_name(rt.state));
 	if (rt.present && (r = undo(ve, e)))
 		return r;
 	if ((r = spec_load(ve, &s, e)) || (r = plan_of(ve, s, &p, e)))
@@ -378,7 +384,7 @@ static int start_locked(struct ve *ve, struct error *e)
 int ve_start(struct ve *ve, const struct ve_start_options *options)
 {
 	struct error *e = host_begin(ve->host);
-	struct ve_start_options o = { 0 };
+	struct ve_start_options o = {0};
 	if (options)
 		memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
 	int r = start_locked(ve, e);
@@ -386,6 +392,6 @@ int ve_start(struct ve *ve, const struct ve_start_options *options)
 		return error_of(ve, e, r);
 	reaper_wake(ve->host);
 	if (o.wait == VE_WAIT_READY)
-		return ve_wait(ve, VE_RUNNING, 1, o.timeout_ms ? o.timeout_ms : 120000);
+		return error_of(ve, e, wait_for(ve, VE_RUNNING, 1, o.timeout_ms ? o.timeout_ms : 120000, 1, e));
 	return 0;
 }

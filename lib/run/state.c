@@ -98,7 +98,9 @@ static void parse_keeper(const char *r, struct runtime *rt)
 	rt->started = (int64_t)a;
 	rt->started_ns = b > INT64_MAX ? 0 : (int64_t)b;
 	const char *state = line_of(r, "state");
-	rt->state = state && !strncmp(state, "running\n", 8) ? VE_RUNNING : state && !strncmp(state, "stopped\n", 8) ? VE_STOPPING : VE_STARTING;
+	rt->state = state && !strncmp(state, "running\n", 8)   ? VE_RUNNING
+		    : state && !strncmp(state, "stopped\n", 8) ? VE_STOPPING
+							       : VE_STARTING;
 }
 
 /* The server writes printable ASCII alone, unless somebody has taken it over. */
@@ -128,12 +130,13 @@ static void read_records(int dir, struct runtime *rt)
 	char b[2 * STATE_RECORD], keeper[STATE_RECORD + 1], server[STATE_RECORD + 1];
 	cleanup_fd int fd = openat(dir, "state", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	rt->state = VE_STARTING;
-	for (int i = 0; fd >= 0 && i < 50; i++) {
+	for (int left = 50; fd >= 0 && left-- > 0;) {
 		ssize_t n = pread(fd, b, sizeof b, 0);
 		if (n < STATE_RECORD)
 			return;
 		int k = unframe(b, keeper), s = n == sizeof b ? unframe(b + STATE_RECORD, server) : -ENODATA;
-		if (k == -EAGAIN || s == -EAGAIN)
+		/* A server that died in the middle of a write does not hide what the keeper says. */
+		if (k == -EAGAIN || (s == -EAGAIN && left))
 			continue;
 		if (!k)
 			parse_keeper(keeper, rt);
@@ -157,7 +160,7 @@ static int read_cgroup_path(int dir, struct runtime *rt)
 
 int runtime_read(struct ve_host *host, const char *name, struct runtime *ret, struct error *e)
 {
-	struct runtime rt = { .state = VE_STOPPED };
+	struct runtime rt = {.state = VE_STOPPED};
 	cleanup_fd int dir = runtime_open_dir(host, name);
 	if (dir < 0 && dir != -ENOENT)
 		return error_sys(e, -dir, "read the VE's state", host->run);
@@ -185,8 +188,8 @@ int runtime_read(struct ve_host *host, const char *name, struct runtime *ret, st
 static int not_ours(struct ve *ve, struct error *e, const char *what)
 {
 	snprintf(e->ve, sizeof e->ve, "%s", ve->name);
-	return error_set(e, VE_E_STATE, ESRCH, "find the VE's processes", "`vectl stop --force` ends what is left of it",
-		"%s", what);
+	return error_set(e, VE_E_STATE, ESRCH, "find the VE's processes",
+		"`vectl stop --force` ends what is left of it", "%s", what);
 }
 
 /* Is `pid` in a cgroup beneath `below` (an absolute path in the cgroup2 mount)? */
@@ -279,7 +282,8 @@ int runtime_open_root_cgroup(const struct runtime *rt, struct error *e)
 /* ---- locks */
 
 /*
- * A lock file that is removed with what it guards: whoever got the lock of a file that has no name any more starts over.
+ * A lock file that is removed with what it guards: whoever got the lock of a file that has no name any more starts
+ * over.
  */
 int lock_file(const char *path, int wait, struct error *e, const char *tried)
 {
@@ -293,7 +297,8 @@ int lock_file(const char *path, int wait, struct error *e, const char *tried)
 			return r;
 		if (r < 0)
 			return error_sys(e, -r, tried, path);
-		if (!fstat(fd, &held) && !stat(path, &named) && held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+		if (!fstat(fd, &held) && !stat(path, &named) && held.st_ino == named.st_ino &&
+			held.st_dev == named.st_dev)
 			return TAKE_FD(fd);
 	}
 	return error_sys(e, EBUSY, tried, path);
@@ -318,7 +323,7 @@ int error_of(struct ve *ve, struct error *e, int r)
 
 const char *ve_state_name(int state)
 {
-	static const char *const name[] = { "stopped", "starting", "running", "paused", "stopping" };
+	static const char *const name[] = {"stopped", "starting", "running", "paused", "stopping"};
 	return state >= 0 && state < (int)ARRAY_SIZE(name) ? name[state] : "unknown";
 }
 

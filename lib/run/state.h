@@ -9,11 +9,11 @@
 
 /* What /run/vectl/NAME says. Written by unprivileged processes: verify before acting on it (runtime_open_init). */
 struct runtime {
-	int present; /* the runtime folder is there */
-	int alive;   /* its lock is held: a keeper lives */
-	int state;   /* enum ve_state */
-	int ready;   /* the guest said READY=1 in this boot */
-	pid_t keeper, server, init; /* 0: none yet */
+	int present;                       /* the runtime folder is there */
+	int alive;                         /* its lock is held: a keeper lives */
+	int state;                         /* enum ve_state */
+	int ready;                         /* the guest said READY=1 in this boot */
+	pid_t keeper, server, init;        /* 0: none yet */
 	uint64_t keeper_start, init_start; /* start times, clock ticks since boot, as /proc/PID/stat field 22 */
 	uint32_t owner, base;
 	unsigned boot;      /* 1 is the first boot since `vectl start` */

@@ -25,7 +25,7 @@ int wait_pidfd(struct ve_host *host, int pidfd, int timeout_ms, struct error *e)
 		int64_t left = timeout_ms < 0 ? -1 : end - now_ms();
 		if (timeout_ms >= 0 && left < 0)
 			left = 0;
-		struct pollfd p[2] = { { .fd = pidfd, .events = POLLIN }, { .fd = host->cancel_fd, .events = POLLIN } };
+		struct pollfd p[2] = {{.fd = pidfd, .events = POLLIN}, {.fd = host->cancel_fd, .events = POLLIN}};
 		int r = poll(p, 2, left > INT_MAX ? INT_MAX : (int)left);
 		if (r < 0 && errno != EINTR)
 			return error_sys(e, errno, "wait for the VE", "poll");
@@ -47,13 +47,13 @@ static const struct {
 	int signal; /* from SIGRTMIN when `realtime` */
 	int realtime;
 } shutdown_signals[] = {
-	{ "systemd", 4, 1 },
-	{ "busybox", SIGUSR2, 0 },
-	{ "openrc-init", SIGTERM, 0 },
-	{ "runit", SIGCONT, 0 },
-	{ "runit-init", SIGCONT, 0 },
-	{ "s6-svscan", SIGUSR2, 0 },
-	{ "init", SIGPWR, 0 },
+	{"systemd", 4, 1},
+	{"busybox", SIGUSR2, 0},
+	{"openrc-init", SIGTERM, 0},
+	{"runit", SIGCONT, 0},
+	{"runit-init", SIGCONT, 0},
+	{"s6-svscan", SIGUSR2, 0},
+	{"init", SIGPWR, 0},
 };
 
 static int parse_signal(const char *text)
@@ -61,9 +61,9 @@ static int parse_signal(const char *text)
 	static const struct {
 		const char *name;
 		int number;
-	} names[] = { { "HUP", SIGHUP }, { "INT", SIGINT }, { "QUIT", SIGQUIT }, { "KILL", SIGKILL }, { "USR1", SIGUSR1 },
-		{ "USR2", SIGUSR2 }, { "TERM", SIGTERM }, { "CONT", SIGCONT }, { "PWR", SIGPWR }, { "WINCH", SIGWINCH },
-		{ "ABRT", SIGABRT }, { "ALRM", SIGALRM }, { "CHLD", SIGCHLD }, { "IO", SIGIO } };
+	} names[] = {{"HUP", SIGHUP}, {"INT", SIGINT}, {"QUIT", SIGQUIT}, {"KILL", SIGKILL}, {"USR1", SIGUSR1},
+		{"USR2", SIGUSR2}, {"TERM", SIGTERM}, {"CONT", SIGCONT}, {"PWR", SIGPWR}, {"WINCH", SIGWINCH},
+		{"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"CHLD", SIGCHLD}, {"IO", SIGIO}};
 	if (!strncmp(text, "SIG", 3))
 		text += 3;
 	if (!strncmp(text, "RTMIN", 5))
@@ -87,7 +87,8 @@ static int shutdown_signal(const struct spec *s, pid_t init)
 	const char *base = strrchr(target, '/');
 	for (size_t i = 0; base && i < ARRAY_SIZE(shutdown_signals); i++)
 		if (!strcmp(base + 1, shutdown_signals[i].program))
-			return shutdown_signals[i].realtime ? SIGRTMIN + shutdown_signals[i].signal : shutdown_signals[i].signal;
+			return shutdown_signals[i].realtime ? SIGRTMIN + shutdown_signals[i].signal
+							    : shutdown_signals[i].signal;
 	return SIGPWR;
 }
 
@@ -103,10 +104,12 @@ static int reap_after(struct ve *ve, struct error *e)
 /* Ends a VE without asking its init. The keeper sees init's end and follows; a keeper that does not is ended too. */
 static int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, struct error *e)
 {
-	struct error ignored = { 0 };
+	struct error ignored = {0};
+	if (keeper >= 0)
+		syscall(SYS_pidfd_send_signal, keeper, SIGTERM, NULL, 0); /* no reboot any more */
 	if (init >= 0)
 		syscall(SYS_pidfd_send_signal, init, SIGKILL, NULL, 0);
-	if (keeper >= 0 && init >= 0 && wait_pidfd(ve->host, keeper, 10000, &ignored) == 0)
+	if (keeper >= 0 && init >= 0 && wait_pidfd(ve->host, keeper, 5000, &ignored) == 0)
 		return 0;
 	return *rt->cgroup ? cgroup_destroy(rt->cgroup, e) : 0;
 }
@@ -126,8 +129,11 @@ static int ask_and_wait(struct ve *ve, const struct runtime *rt, int init, int k
 	int64_t seconds = spec_integer(s, "stop.timeout", 90);
 	if (timeout_ms <= 0)
 		timeout_ms = seconds >= INT_MAX / 1000 ? -1 : (int)(seconds * 1000);
-	if (syscall(SYS_pidfd_send_signal, init, shutdown_signal(s, rt->init), NULL, 0))
-		return errno == ESRCH ? 0 : error_sys(e, errno, "stop", "signal to init");
+	/* First the keeper: an init that is on its way to a reboot already would not listen, and come up again. */
+	if (syscall(SYS_pidfd_send_signal, keeper, SIGTERM, NULL, 0) && errno != ESRCH)
+		return error_sys(e, errno, "stop", "signal to the keeper");
+	if (syscall(SYS_pidfd_send_signal, init, shutdown_signal(s, rt->init), NULL, 0) && errno != ESRCH)
+		return error_sys(e, errno, "stop", "signal to init");
 	return wait_pidfd(ve->host, keeper, timeout_ms, e);
 }
 
@@ -140,7 +146,8 @@ static int force_stop(struct ve *ve, const struct runtime *seen, int init, int k
 	if (r < 0)
 		return r;
 	/* Somebody stopped it, or even started it again, while we waited for the lock: that one is not ours. */
-	if (rt.keeper == seen->keeper && rt.keeper_start == seen->keeper_start && (r = end_now(ve, &rt, init, keeper, e)) < 0)
+	if (rt.keeper == seen->keeper && rt.keeper_start == seen->keeper_start &&
+		(r = end_now(ve, &rt, init, keeper, e)) < 0)
 		return r;
 	if ((r = runtime_read(ve->host, ve->name, &rt, e)) < 0)
 		return r;
@@ -158,12 +165,12 @@ static int stop(struct ve *ve, int timeout_ms, int force, struct error *e)
 			return r;
 		return error_set(e, VE_E_STATE, ESRCH, "stop", "start it first: vectl start NAME", "it is not running");
 	}
-	struct error why = { 0 };
+	struct error why = {0};
 	cleanup_fd int keeper = runtime_open_keeper(ve, &rt, &why), init = runtime_open_init(ve, &rt, &why);
 	if (!force && (keeper < 0 || init < 0)) {
 		if (rt.state == VE_STARTING)
-			return error_set(e, VE_E_STATE, EAGAIN, "stop", "wait for it: vectl wait NAME --state running; or --force",
-				"it is still starting");
+			return error_set(e, VE_E_STATE, EAGAIN, "stop",
+				"wait for it: vectl wait NAME --state running; or --force", "it is still starting");
 		*e = why;
 		return -ESRCH;
 	}
@@ -204,7 +211,8 @@ static int freeze(struct ve *ve, int frozen, struct error *e)
 		return r;
 	if (rt.state != (frozen ? VE_RUNNING : VE_PAUSED))
 		return error_set(e, VE_E_STATE, EINVAL, frozen ? "pause" : "resume",
-			frozen ? "only a running VE can be paused" : "only a paused VE can be resumed", "it is %s", ve_state_name(rt.state));
+			frozen ? "only a running VE can be paused" : "only a paused VE can be resumed", "it is %s",
+			ve_state_name(rt.state));
 	FORMAT(path, "%s/ve", rt.cgroup);
 	return cgroup_freeze(path, frozen, ve->host->cancel_fd, e);
 }

@@ -27,7 +27,7 @@ static int recorded_cgroup(struct ve *ve, const char *text, char *buf, size_t si
 static void forget_id_lock(struct ve *ve)
 {
 	struct id_range ids;
-	struct error ignored = { 0 };
+	struct error ignored = {0};
 	char path[64];
 	if (ids_of(ve, &ids, &ignored) || ids_lock_path(&ids, path, sizeof path))
 		return;
@@ -55,7 +55,7 @@ int undo(struct ve *ve, struct error *e)
 	forget_id_lock(ve);
 	FORMAT(path, "%s/%s", ve->host->run, ve->name);
 	/* The record goes last, with its folder, so that an undo that is killed is run again. */
-	const char *before[] = { "control", "plan", "state", "lock" };
+	const char *before[] = {"control", "plan", "state", "lock"};
 	for (size_t i = 0; i < ARRAY_SIZE(before); i++)
 		unlinkat(dir, before[i], 0);
 	r = remove_tree_at(AT_FDCWD, path);
@@ -101,8 +101,8 @@ void reaper_wake(struct ve_host *host)
 		return;
 	char program[PATH_MAX];
 	FORMAT(program, "%s/ve-reaper", host_libexec_dir);
-	const char *argv[] = { "ve-reaper", *host->root ? host->root : "/", NULL };
+	const char *argv[] = {"ve-reaper", *host->root ? host->root : "/", NULL};
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	const int fds[] = { null, null, null };
+	const int fds[] = {null, null, null};
 	spawn_detached(-1, program, argv, fds, 3);
 }

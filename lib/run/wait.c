@@ -22,7 +22,7 @@ struct children {
 	int64_t since; /* when they were first seen like this */
 };
 
-static int init_says_ready(pid_t init)
+int init_says_ready(pid_t init)
 {
 	char path[64], target[PATH_MAX];
 	FORMAT(path, "/proc/%d/exe", init);
@@ -63,8 +63,9 @@ static int watch(int inotify, struct ve *ve)
 	char path[PATH_MAX];
 	FORMAT(path, "%s/%s", ve->host->run, ve->name);
 	inotify_add_watch(inotify, ve->host->run, IN_CREATE | IN_DELETE | IN_ONLYDIR);
-	/* Absent while stopped; the folder's creation wakes us then. A keeper's death without a word closes the lock. */
-	const char *files[] = { "state", "lock" };
+	/* Absent while stopped; the folder's creation wakes us then. A keeper's death without a word closes the lock.
+	 */
+	const char *files[] = {"state", "lock"};
 	for (int i = 0; i < 2; i++) {
 		FORMAT(path, "%s/%s/%s", ve->host->run, ve->name, files[i]);
 		inotify_add_watch(inotify, path, IN_MODIFY | IN_CLOSE_WRITE | IN_DELETE_SELF);
@@ -80,10 +81,10 @@ static int timed_out(struct error *e, int state, int ready, int timeout_ms)
 		"it was not %s within %g seconds", ready ? "ready" : ve_state_name(state), timeout_ms / 1000.0);
 }
 
-static int wait_for(struct ve *ve, int state, int ready, int timeout_ms, struct error *e)
+int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive, struct error *e)
 {
 	cleanup_fd int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	struct children seen = { "", 0 };
+	struct children seen = {"", 0};
 	struct runtime rt;
 	if (inotify < 0)
 		return error_sys(e, errno, "wait", "inotify");
@@ -95,23 +96,27 @@ static int wait_for(struct ve *ve, int state, int ready, int timeout_ms, struct 
 			return r;
 		if (reached(&rt, state, ready, &seen))
 			return 0;
-		if (ready && !rt.alive)
-			return error_set(e, VE_E_FAILED, ESRCH, "wait", "look at `vectl logs NAME`", "it ended before it was ready");
-		struct error ignored = { 0 };
+		if (ready && !rt.alive && was_alive)
+			return error_set(e, VE_E_FAILED, ESRCH, "wait", "look at `vectl logs NAME`",
+				"it ended before it was ready");
+		was_alive |= rt.alive;
+		struct error ignored = {0};
 		cleanup_fd int keeper = rt.alive ? runtime_open_keeper(ve, &rt, &ignored) : -EBADF;
 		int64_t left = timeout_ms < 0 ? -1 : end - now_ms();
 		if (timeout_ms >= 0 && left <= 0)
 			return timed_out(e, state, ready, timeout_ms);
 		/* Pausing and an init that says nothing leave no event behind. */
-		int look = (state == VE_PAUSED || rt.state == VE_PAUSED || (ready && rt.init > 0 && !init_says_ready(rt.init)));
+		int look = (state == VE_PAUSED || rt.state == VE_PAUSED ||
+			    (ready && rt.init > 0 && !init_says_ready(rt.init)));
 		if (look && (left < 0 || left > LOOK_MS))
 			left = LOOK_MS;
-		struct pollfd p[3] = { { .fd = inotify, .events = POLLIN }, { .fd = keeper, .events = POLLIN },
-			{ .fd = ve->host->cancel_fd, .events = POLLIN } };
+		struct pollfd p[3] = {{.fd = inotify, .events = POLLIN}, {.fd = keeper, .events = POLLIN},
+			{.fd = ve->host->cancel_fd, .events = POLLIN}};
 		if (poll(p, 3, left > INT_MAX ? INT_MAX : (int)left) < 0 && errno != EINTR)
 			return error_sys(e, errno, "wait", "poll");
 		if (p[2].revents)
-			return error_set(e, VE_E_INTERRUPTED, EINTR, "wait", NULL, "interrupted; the VE was left as it is");
+			return error_set(
+				e, VE_E_INTERRUPTED, EINTR, "wait", NULL, "interrupted; the VE was left as it is");
 		char events[4096];
 		while (read(inotify, events, sizeof events) > 0)
 			;
@@ -121,5 +126,5 @@ static int wait_for(struct ve *ve, int state, int ready, int timeout_ms, struct 
 int ve_wait(struct ve *ve, int state, int ready, int timeout_ms)
 {
 	struct error *e = host_begin(ve->host);
-	return error_of(ve, e, wait_for(ve, state, ready, timeout_ms, e));
+	return error_of(ve, e, wait_for(ve, state, ready, timeout_ms, 0, e));
 }

@@ -26,11 +26,11 @@ die() {
 	exit 1
 }
 
-# Runs a command with an empty stdin; STATUS, OUT and ERR are what it gave. Never fails itself.
+# Runs a command; its stdin is the test's, which is empty unless redirected. STATUS, OUT and ERR are what it gave. Never fails itself.
 try() {
 	note "+ $*"
 	STATUS=0
-	"$@" >"$T_TMP.out" 2>"$T_TMP.err" </dev/null || STATUS=$?
+	"$@" >"$T_TMP.out" 2>"$T_TMP.err" || STATUS=$?
 	OUT=$(tr -d '\0' <"$T_TMP.out")
 	ERR=$(tr -d '\0' <"$T_TMP.err")
 	[ -z "$OUT" ] || head -c 6000 <<<"$OUT" | sed 's/^/#   /' >&2

@@ -105,7 +105,7 @@ static int syscalls(void)
 	TRY("swapon", syscall(SYS_swapon, "/none", 0));
 	TRY("iopl", syscall(SYS_iopl, 3));
 	TRY("settimeofday", syscall(SYS_settimeofday, 0, "12345678901234567890"));
-	TRY("syslog", klogctl(3, (char[4096]){ 0 }, 4096));
+	TRY("syslog", klogctl(3, (char[4096]){0}, 4096));
 	TRY("bpf", syscall(SYS_bpf, 0, 0, 0));
 	TRY("unknown", syscall(999));
 	return 0;
@@ -124,12 +124,12 @@ static int caps(void)
 
 static int tty(void)
 {
-	struct winsize w = { 0 };
+	struct winsize w = {0};
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
 
 	ioctl(0, TIOCGWINSZ, &w);
-	printf("controlling %s name %s size %d %d\n", fd < 0 ? error_name(errno) : "yes", ttyname(0) ? ttyname(0) : "none",
-	       w.ws_row, w.ws_col);
+	printf("controlling %s name %s size %d %d\n", fd < 0 ? error_name(errno) : "yes",
+		ttyname(0) ? ttyname(0) : "none", w.ws_row, w.ws_col);
 	return 0;
 }
 
@@ -138,8 +138,8 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(void);
-	} questions[] = { { "fds", fds },           { "audit", audit }, { "keyring", keyring },
-			  { "syscalls", syscalls }, { "caps", caps },   { "tty", tty } };
+	} questions[] = {{"fds", fds}, {"audit", audit}, {"keyring", keyring}, {"syscalls", syscalls}, {"caps", caps},
+		{"tty", tty}};
 
 	for (size_t i = 0; argc > 1 && i < sizeof questions / sizeof *questions; i++)
 		if (!strcmp(argv[1], questions[i].name))

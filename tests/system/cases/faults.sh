@@ -2,8 +2,6 @@
 # shellcheck shell=bash
 # needs: faults
 # limit test_every_step 900
-# limit test_every_step_debian 900
-# limit test_supervisor 120
 #
 # In a build with -Dfaults=true, VECTL_FAULT=ACTOR:STEP kills that actor by SIGKILL right after that step of the plan.
 # For every step of the plan: the start fails, or the VE runs; list tells the truth at once; the next start works, and
@@ -94,20 +92,4 @@ test_destroy_after_every_step() {
 		after=$(ground)
 		[ "$after" = "$before" ] || die "left after $actor:$step ($op): $(diff <(echo "$before") <(echo "$after"))"
 	done <"$T_TMP.steps"
-}
-
-test_supervisor() {
-	ok vectl create f3 --image busybox
-	ok vectl plan f3 --json
-	local steps step
-	steps=$(json "' '.join(str(s['index']) for s in d['steps'] if s['actor'] in ('keeper', 'init'))" <<<"$OUT")
-	for step in $steps; do
-		try env VECTL_FAULT="supervisor:$step" timeout 30 vectl start f3
-		ne "$STATUS" 124 'a start that hangs'
-		truth f3
-		[ "$(state f3)" != running ] || ok vectl stop --force f3
-		ok vectl start f3
-		ok vectl stop --force f3
-	done
-	ok vectl destroy --force f3
 }

@@ -37,6 +37,57 @@ test_supervisor_killed_again_and_again() {
 	ok vectl destroy --force k2
 }
 
+# Killed the moment it is there, while init is on its way to its exec.
+test_supervisor_killed_during_start() {
+	local round killed=0
+	ok vectl create k11 --image busybox
+	for round in 1 2 3 4 5 6 7 8 9 10; do
+		note "round $round"
+		try python3 - "/sys/fs/cgroup$(cat "$T_CGROUPS")/k11/supervisor/cgroup.procs" <<'PYTHON'
+import os, signal, subprocess, sys, time
+start = subprocess.Popen(["vectl", "start", "k11"])
+keeper, killed = None, False
+end = time.monotonic() + 20
+while not killed and time.monotonic() < end:
+    try:
+        with open(sys.argv[1]) as f:
+            pids = [int(p) for p in f.read().split()]
+    except OSError:
+        pids = []
+    keeper = keeper or (pids[0] if pids else None)
+    for pid in pids:
+        try:
+            # The keeper's children are forks of it until they exec or enter: the supervisor is the one that is confined.
+            confined = pid != keeper and "Seccomp:\t2" in open(f"/proc/{pid}/status").read()
+        except OSError:
+            continue
+        if confined and not killed:
+            os.kill(pid, signal.SIGKILL)
+            killed = True
+    if start.poll() is not None and not pids:
+        break
+status = start.wait(20)
+print("killed" if killed else "not met")
+sys.exit(status)
+PYTHON
+		[ "$OUT" != killed ] || killed=$((killed + 1))
+		case $STATUS in
+		0)
+			eq "$(state k11)" running
+			guest k11 true
+			;;
+		1) eq "$(state k11)" stopped ;;
+		*) die "status $STATUS of a start whose supervisor was killed" ;;
+		esac
+		[ "$(state k11)" != running ] || ok vectl stop --force k11
+		ok vectl start k11
+		guest k11 true
+		ok vectl stop --force k11
+	done
+	[ "$killed" -ge 5 ] || die "the supervisor was met in $killed of 10 rounds"
+	ok vectl destroy --force k11
+}
+
 test_keeper_killed() {
 	busybox_ve k3
 	behind k3
