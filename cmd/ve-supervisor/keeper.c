@@ -33,8 +33,6 @@ static struct keeper {
 	int first;   /* the caller still waits for a report */
 	int signals; /* signalfd of SIGTERM: root wants the VE to end, so a reboot would be against its will */
 	int ending;
-	struct wire_report report; /* the first failure */
-	uint32_t owner;
 } k = {.notify = -1, .sync = -1, .pidfd = -1, .console = -1, .server_sock = -1, .boot = {.userns = -1}};
 
 static void report(const struct wire_report *r)
@@ -228,7 +226,6 @@ static int host_rlimit(const struct wire_step *s)
 
 static int become_owner(uint32_t uid)
 {
-	k.owner = uid;
 	/* Without this bit the change of uid would take the capabilities away that the steps below need. */
 	TRY("securebits", prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP));
 	TRY("setgroups", syscall(SYS_setgroups, 0, NULL));

@@ -147,7 +147,7 @@ static int is_from(int images, const char *id, const struct source *source)
  * changed.
  */
 static int resolve_path(struct ve_host *host, int images, const char *path, char ret_id[IMAGE_ID_SIZE],
-	char name[IMAGE_NAME_SIZE], struct error *e)
+	char name[IMAGE_NAME_SIZE], int *ret_imported, struct error *e)
 {
 	struct source source;
 	char tried[160];
@@ -166,6 +166,7 @@ static int resolve_path(struct ve_host *host, int images, const char *path, char
 		if (from == 0)
 			continue;
 		r = make_from_source(host, images, name, tried, &source, e);
+		*ret_imported = r >= 0;
 		return r < 0 ? r : store_lookup(images, name, ret_id);
 	}
 	return r < 0 ? r
@@ -175,10 +176,11 @@ static int resolve_path(struct ve_host *host, int images, const char *path, char
 
 /* ---- what others call */
 
-int image_resolve(struct ve_host *host, const char *image, int make, char **ret_id, char **ret_name, struct error *e)
+int image_resolve(struct ve_host *host, const char *image, int make, char **ret_id, char **ret_name, int *ret_imported,
+	struct error *e)
 {
 	char id[IMAGE_ID_SIZE], name[IMAGE_NAME_SIZE];
-	int is_path = image_is_path(image);
+	int imported = 0, is_path = image_is_path(image);
 	int r = is_path ? 0 : image_name_check(image, e);
 	if (r < 0)
 		return r;
@@ -193,7 +195,7 @@ int image_resolve(struct ve_host *host, const char *image, int make, char **ret_
 	if (r == -ENOENT) {
 		store_collect(host, images);
 		if (is_path) {
-			r = resolve_path(host, images, image, id, name, e);
+			r = resolve_path(host, images, image, id, name, &imported, e);
 		} else {
 			cleanup_name_lock struct name_lock lock = {.fd = -EBADF};
 			r = name_lock(host, images, image, &lock, e);
@@ -215,6 +217,7 @@ int image_resolve(struct ve_host *host, const char *image, int make, char **ret_
 	}
 	*ret_id = copy;
 	*ret_name = name_copy;
+	*ret_imported = imported;
 	return 0;
 }
 

@@ -12,9 +12,11 @@
 
 /*
  * The id behind an image's name, and that name: builds it by its template, or imports it when it is a path (under a
- * name of its own, which is returned), if `make`. Both are the caller's to free.
+ * name of its own, which is returned), if `make`. Both are the caller's to free. *ret_imported: whether a path was imported
+ * just now, so that who gives up can take it away again.
  */
-int image_resolve(struct ve_host *host, const char *image, int make, char **ret_id, char **ret_name, struct error *e);
+int image_resolve(struct ve_host *host, const char *image, int make, char **ret_id, char **ret_name, int *ret_imported,
+	struct error *e);
 
 /* Absolute path of the rootfs of an id. */
 int image_rootfs(struct ve_host *host, const char *id, char *buf, size_t size);

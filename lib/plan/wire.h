@@ -2,6 +2,10 @@
 /*
  * The plan as the programs in libexec get it: one sealed memfd, read-only, made by the libve of the same build (the
  * version string is compared, so native structures are safe here). No libc beyond <stdint.h>: static programs share it.
+ *
+ * What enters a VE later may be of a later version than its plan: it reads the header, the blobs, and the steps
+ * OP_RLIMIT and OP_BOUNDING_SET. So operations are appended at the end of the list below, never moved or taken away,
+ * and WIRE_MAGIC changes with the form of the structures.
  */
 #ifndef VE_PLAN_WIRE_H
 #define VE_PLAN_WIRE_H

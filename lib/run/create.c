@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Making a VE and taking it away. Neither copies nor walks the image: a VE holds it by a link. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
@@ -102,11 +103,35 @@ static int fill_folder(struct ve *ve, int dir, struct spec *s, const char *id, c
 	return disk_prepare(path, e);
 }
 
+/* What a killed create or destroy left, of whatever VE that nobody is changing now. */
+static void sweep(struct ve_host *host, const char *except)
+{
+	static const char *const prefix[] = {".create-", ".destroy-"};
+	char path[PATH_MAX];
+	FORMAT(path, "%s/ve", host->data);
+	DIR *d = opendir(path);
+	struct dirent *de;
+	while (d && (de = readdir(d)))
+		for (size_t i = 0; i < ARRAY_SIZE(prefix); i++) {
+			const char *name = de->d_name + strlen(prefix[i]);
+			if (strncmp(de->d_name, prefix[i], strlen(prefix[i])) || !strcmp(name, except))
+				continue;
+			struct error ignored = {0};
+			FORMAT(path, "%s/.lock/%s", host->run, name);
+			cleanup_fd int lock = lock_file(path, 0, &ignored, tried);
+			if (lock >= 0 && remove_tree_at(dirfd(d), de->d_name) >= 0)
+				unlink(path);
+		}
+	if (d)
+		closedir(d);
+}
+
 static int create_folder(struct ve *ve, struct spec *s, const char *id, struct error *e)
 {
 	char path[PATH_MAX], temporary[PATH_MAX];
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
 	FORMAT(temporary, "%s/ve/.create-%s", ve->host->data, ve->name);
+	sweep(ve->host, ve->name);
 	int r = remove_tree_at(AT_FDCWD, temporary); /* of a create that was killed */
 	if (r < 0)
 		return error_sys(e, -r, tried, temporary);
@@ -129,7 +154,7 @@ static int create(struct ve *ve, const struct ve_create_options *o, struct error
 	cleanup_free char *id = NULL, *image = NULL;
 	char path[PATH_MAX];
 	struct stat st;
-	int r = make_spec(ve->name, o, &s, e);
+	int imported = 0, r = make_spec(ve->name, o, &s, e);
 	if (r)
 		return r;
 	cleanup_fd int lock = change_lock(ve, e);
@@ -139,7 +164,7 @@ static int create(struct ve *ve, const struct ve_create_options *o, struct error
 	if (!lstat(path, &st))
 		return error_set(e, VE_E_EXISTS, EEXIST, tried, "choose another name, or destroy that one first",
 			"there is a VE of that name");
-	r = image_resolve(ve->host, spec_string(s, "image"), 1, &id, &image, e);
+	r = image_resolve(ve->host, spec_string(s, "image"), 1, &id, &image, &imported, e);
 	if (!r)
 		r = spec_put(s, "image", image, e);
 	if (!r)
@@ -148,6 +173,10 @@ static int create(struct ve *ve, const struct ve_create_options *o, struct error
 		char lock_path[PATH_MAX];
 		FORMAT(lock_path, "%s/.lock/%s", ve->host->run, ve->name);
 		unlink(lock_path);
+		struct error why = *e;
+		if (imported)
+			ve_image_remove(ve->host, image); /* brought in for this VE alone */
+		*e = why;
 	}
 	return r;
 }

@@ -175,11 +175,10 @@ static int open_plan(struct ve *ve, uint32_t *ret_base, struct error *e)
 		return error_sys(e, errno ? errno : EIO, TRIED, "plan");
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 022)
 		return error_set(e, VE_E_FAILED, EPERM, TRIED, "", "the runtime folder's plan is not root's alone");
-	h.version[sizeof(h.version) - 1] = '\0';
-	if (h.magic != WIRE_MAGIC || strcmp(h.version, VE_VERSION) != 0) {
+	if (h.magic != WIRE_MAGIC) {
 		(void)FORMAT(remedy, "vectl restart %s", ve->name);
-		return error_set(
-			e, VE_E_STATE, EBADMSG, TRIED, remedy, "the VE was started by another version of vectl");
+		return error_set(e, VE_E_STATE, EBADMSG, TRIED, remedy,
+			"the VE was started by a version of vectl whose plans this one cannot read");
 	}
 	*ret_base = h.base;
 	return TAKE_FD(fd);
