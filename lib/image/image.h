@@ -12,8 +12,8 @@
 
 /*
  * The id behind an image's name, and that name: builds it by its template, or imports it when it is a path (under a
- * name of its own, which is returned), if `make`. Both are the caller's to free. *ret_imported: whether a path was imported
- * just now, so that who gives up can take it away again.
+ * name of its own, which is returned), if `make`. Both are the caller's to free. *ret_imported: whether a path was
+ * imported just now, so that who gives up can take it away again.
  */
 int image_resolve(struct ve_host *host, const char *image, int make, char **ret_id, char **ret_name, int *ret_imported,
 	struct error *e);

@@ -251,6 +251,10 @@ class Vectl(Peer):
         self.program = os.path.join(machine.build, "inst/bin/vectl")
         self.source, self.image = source, "bench/tiny"
         self.root = os.path.join(machine.work, root)
+        # A tmpfs, as /run is on a host; the namespace's end unmounts it.
+        run = os.path.join(self.root, "run")
+        os.makedirs(run, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "run", run], check=True)
 
     def command(self, *words):
         return (self.program, "--root", self.root, *words)

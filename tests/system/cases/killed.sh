@@ -7,6 +7,23 @@ behind() { # NAME: keeper's and supervisor's pid
 	server=$(pids_of "$1" supervisor | grep -vx "$keeper" || true)
 }
 
+# A signal is only the beginning of the end: done when the process is dead.
+slay() {
+	kill -9 "$@"
+	python3 - "$@" <<'PYTHON'
+import sys, time
+for pid in sys.argv[1:]:
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            with open(f"/proc/{pid}/status") as f:
+                if "\nState:\tZ" in f.read():
+                    break
+        except OSError:
+            break
+PYTHON
+}
+
 test_supervisor_killed() {
 	busybox_ve k1
 	behind k1
@@ -91,7 +108,7 @@ PYTHON
 test_keeper_killed() {
 	busybox_ve k3
 	behind k3
-	kill -9 "$keeper"
+	slay "$keeper"
 	# list tells the truth at once.
 	eq "$(state k3)" stopped
 	until_ 5 sh -c "[ -z \"\$(python3 $T_HERE/snapshot.py pids k3)\" ]"
@@ -104,14 +121,15 @@ test_keeper_killed() {
 test_keeper_killed_then_destroy() {
 	busybox_ve k4
 	behind k4
-	kill -9 "$keeper"
+	slay "$keeper"
 	ok vectl destroy k4 --force
 }
 
 test_keeper_and_supervisor_killed() {
 	busybox_ve k5
 	behind k5
-	kill -9 "$keeper" $server
+	# shellcheck disable=SC2086 # it may be none
+	slay "$keeper" $server
 	eq "$(state k5)" stopped
 	ok vectl start k5
 	guest k5 true
@@ -144,7 +162,7 @@ test_reaper_killed() {
 	done
 	note "a reaper was killed: ${killed:-none was there}"
 	behind k8
-	kill -9 "$keeper"
+	slay "$keeper"
 	eq "$(state k8)" stopped
 	ok vectl start k8
 	ok vectl destroy --force k8
@@ -185,4 +203,7 @@ test_create_and_destroy_killed() {
 		try timeout --foreground -s KILL "$delay" vectl destroy --force k10
 		if vectl list --names | grep -qx k10; then ok vectl destroy --force k10; fi
 	done
+	# What the last one left goes with the next vectl that touches the name.
+	ok vectl create k10 --image busybox
+	ok vectl destroy --force k10
 }
