@@ -10,8 +10,11 @@ enum {
 	SPEC_MAX_STRING = 4096,
 	SPEC_MAX_ITEMS = 256, /* of a list */
 	SPEC_MAX_VALUES = 4096,
-	SPEC_MAX_PATH = 320, /* bytes of a full dotted path */
-	SPEC_MAX_NAME = 32,  /* of what stands for `*` */
+	SPEC_MAX_PATH = 320,  /* bytes of a full dotted path */
+	SPEC_ENV_BYTES = 255, /* of one NAME=value */
+	SPEC_ENV_COUNT = 240, /* with those that the plan adds, what a start hands over */
+	SPEC_ENV_TOTAL = 30000,
+	SPEC_MAX_NAME = 32, /* of what stands for `*` */
 };
 
 /* Where a value comes from: an assignment (file NULL), or a place in a file. */

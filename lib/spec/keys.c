@@ -24,7 +24,7 @@ const struct spec_key spec_keys[] = {
 	{"hostname", SPEC_HOSTNAME, 0, 0, 64, NULL, NULL, "The UTS name, and what /etc/hostname is set to. Not set: the VE's name, and /etc/hostname is left alone."},
 	{"image", SPEC_STRING, SPEC_READONLY, 0, 255, NULL, NULL, "The image that the VE was created from."},
 	{"arch", SPEC_STRING, SPEC_READONLY, 0, 32, NULL, NULL, "The image's architecture, as uname -m has it."},
-	{"init", SPEC_LIST, 0, 0, 64, NULL, NULL, "The command line of PID 1. Not set: the first of /usr/lib/systemd/systemd, /lib/systemd/systemd, /sbin/init."},
+	{"init", SPEC_LIST, 0, 0, 63, NULL, NULL, "The command line of PID 1. Not set: the first of /usr/lib/systemd/systemd, /lib/systemd/systemd, /sbin/init."},
 	{"env.*", SPEC_STRING, SPEC_FREE_KEY, 0, 4096, NULL, NULL, "A variable in PID 1's environment."},
 	{"userns.base", SPEC_INTEGER, 0, 65536, ID_TOP, NULL, NULL, "The first of the VE's 65536 host ids, a multiple of 65536. Not set: from the pool of vectl.conf."},
 	{"privileged", SPEC_BOOL, 0, 0, 0, NULL, "false", "True: no user namespace, so that root inside is root of the host."},

@@ -322,9 +322,35 @@ static const struct {
 	{"memory.high", "memory.max"},
 };
 
+/* What a start hands to init in one piece: refused when it is set, not when it is needed. */
+struct environment {
+	const struct place *at;
+	size_t count, bytes;
+};
+
+static int check_variable(const char *path, const char *text, void *arg)
+{
+	struct environment *v = arg;
+	size_t size;
+
+	if (strncmp(path, "env.", 4) != 0)
+		return 0;
+	size = strlen(path) - 4 + 1 + strlen(text);
+	v->count++;
+	v->bytes += size + 1;
+	if (size > SPEC_ENV_BYTES)
+		return spec_fail(v->at, path, VE_E_SPEC, E2BIG, "shorten it",
+			"%s: NAME=value has %zu bytes; at most %d are possible", path, size, SPEC_ENV_BYTES);
+	if (v->count > SPEC_ENV_COUNT || v->bytes > SPEC_ENV_TOTAL)
+		return spec_fail(v->at, path, VE_E_SPEC, E2BIG, "take some away",
+			"env: at most %d variables with %d bytes in all are possible", SPEC_ENV_COUNT, SPEC_ENV_TOTAL);
+	return 0;
+}
+
 int spec_check(const struct spec *s, struct error *e)
 {
 	const struct place at = {.tried = "check the spec", .error = e};
+	struct environment environment = {.at = &at};
 	char remedy[128];
 	size_t i;
 
@@ -337,5 +363,5 @@ int spec_check(const struct spec *s, struct error *e)
 		return spec_fail(&at, less->path, VE_E_SPEC, ERANGE, remedy, "%s (%s) is above %s (%s)", less->path,
 			less->text, more->path, more->text);
 	}
-	return 0;
+	return spec_each(s, check_variable, &environment);
 }
