@@ -2,11 +2,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "json.h"
+#include "show.h"
 #include "table.h"
-#include "vectl.h"
-
-static const struct option options[] = {CLI_OPTIONS, {0}};
 
 static void show_value(yajl_val v)
 {
@@ -158,26 +155,19 @@ static void print_info(yajl_val ve)
 	}
 }
 
-int verb_info(struct cli *cli, int argc, char **argv)
+static int get_info(struct cli *cli, struct ve *ve, char **ret_text)
 {
-	const char *name;
-	struct ve *ve cleanup_ve = NULL;
-	char *text cleanup_text = NULL;
+	(void)cli;
+	return ve_info_json(ve, ret_text);
+}
 
-	if (cli_getopt(cli, argc, argv, "", options) != -1)
-		return cli->status;
-	int r = cli_one_name(cli, argc, argv, 0, 0, &name);
-	if (!r)
-		r = cli_open_ve(cli, name, &ve);
-	if (r)
-		return r;
-	if (ve_info_json(ve, &text) < 0)
-		return cli_fail(cli);
-	if (cli->json)
-		return cli_print_document(cli, text);
-	yajl_val document cleanup_json = json_read(cli, text);
-	if (!document)
-		return EXIT_FAILED;
+static int print_document(yajl_val document)
+{
 	print_info(json_at(document, "ve"));
 	return EXIT_DONE;
+}
+
+int verb_info(struct cli *cli, int argc, char **argv)
+{
+	return cli_show(cli, argc, argv, get_info, print_document);
 }

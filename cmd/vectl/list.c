@@ -43,7 +43,7 @@ static void cell_uptime(yajl_val v, char *cell)
 
 static void cell_yes(yajl_val v, char *cell)
 {
-	snprintf(cell, CELL, "%s", YAJL_IS_NULL(v) ? "-" : json_true(v) ? "yes" : "no"); /* an init that cannot say */
+	snprintf(cell, CELL, "%s", !v ? "-" : json_true(v) ? "yes" : "no"); /* an init that cannot say */
 }
 
 static void cell_list(yajl_val v, char *cell)

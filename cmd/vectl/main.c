@@ -30,7 +30,8 @@ const struct verb verbs[] = {
 		"  --config=FILE            a ve.json to start from; - is the standard input\n"
 		"  --hostname=H             its host name\n"
 		"  --start                  and start it\n",
-		"vectl create web1 --image debian/13 --hostname web1.example.org --start", verb_create},
+		"vectl create web1 --image debian/13 --hostname web1.example.org --start", verb_create,
+		.spec_is_usage = 1},
 	{"start", NULL, NAMES " [--wait=running|ready] [--timeout SEC] [--foreground] [--console]", "boot VEs",
 		start_options, "vectl start web1 --wait=ready", verb_start},
 	{"stop", NULL, NAMES " [--timeout SEC] [--force]", "shut VEs down", stop_options,
@@ -55,14 +56,14 @@ const struct verb verbs[] = {
 	{"attach", "enter", "NAME [--user U] [-- CMD...]",
 		"a login shell inside, or CMD, on a terminal of the VE's own",
 		"  --user=U                 a user of the VE, by name or number (root)\n", "vectl attach web1",
-		verb_attach, 1},
+		verb_attach, .passes_status = 1},
 	{"exec", NULL, "NAME [-t] [--user U] [--env K=V]... [--cwd DIR] [--] CMD...",
 		"run one command inside; its exit status is the result",
 		"  -t, --tty                on a terminal of the VE's own\n"
 		"  --user=U                 a user of the VE, by name or number (root)\n"
 		"  --env=KEY=VALUE          one more variable of its environment\n"
 		"  --cwd=DIR                where it starts (the user's home)\n",
-		"vectl exec web1 -- systemctl is-system-running", verb_exec, 1},
+		"vectl exec web1 -- systemctl is-system-running", verb_exec, .passes_status = 1},
 	{"console", NULL, "NAME", "connect to its console; Ctrl-] Ctrl-] leaves", NULL, "vectl console web1",
 		verb_console},
 	{"list", "ls", "[-o COLUMNS] [--state S] [--label K=V] [--names]", "a row a VE", list_options,
@@ -75,10 +76,12 @@ const struct verb verbs[] = {
 		"vectl logs web1 -n 50 -f", verb_logs},
 	{"plan", NULL, "NAME", "what start would do on this host, without doing it", NULL, "vectl plan web1",
 		verb_plan},
-	{"get", NULL, "NAME [KEY]", "show its spec, or one key of it", NULL, "vectl get web1 stop.timeout", verb_get},
+	{"get", NULL, "NAME [KEY]", "show its spec, or one key of it", NULL, "vectl get web1 stop.timeout", verb_get,
+		.spec_is_usage = 1},
 	{"set", NULL, "NAME KEY=VALUE...", "change its spec; KEY+=VALUE and KEY-=VALUE for lists", NULL,
-		"vectl set web1 stop.timeout=30 labels.customer=4711", verb_set},
-	{"unset", NULL, "NAME KEY...", "back to the default", NULL, "vectl unset web1 stop.timeout", verb_unset},
+		"vectl set web1 stop.timeout=30 labels.customer=4711", verb_set, .spec_is_usage = 1},
+	{"unset", NULL, "NAME KEY...", "back to the default", NULL, "vectl unset web1 stop.timeout", verb_unset,
+		.spec_is_usage = 1},
 	{"image", NULL, "list|build NAME|import NAME SOURCE|remove NAME", "the image store",
 		"  list [--names]           what is there, and how many VEs use it\n"
 		"  build NAME               by its template: debian/13, debian/12, busybox\n"

@@ -18,7 +18,7 @@ static const struct {
 	{VE_E_TIMEOUT, "timeout", EXIT_TIMEOUT, EXIT_OWN_FAILURE},
 	{VE_E_EXISTS, "exists", EXIT_FAILED, EXIT_OWN_FAILURE},
 	{VE_E_NO_IMAGE, "no-image", EXIT_FAILED, EXIT_OWN_FAILURE},
-	{VE_E_SPEC, "spec", EXIT_USAGE, EXIT_OWN_FAILURE},
+	{VE_E_SPEC, "spec", EXIT_FAILED, EXIT_OWN_FAILURE}, /* or EXIT_USAGE: verb.spec_is_usage */
 	{VE_E_UNSUPPORTED, "unsupported", EXIT_FAILED, EXIT_OWN_FAILURE},
 	{VE_E_HOST, "host", EXIT_FAILED, EXIT_OWN_FAILURE},
 	{VE_E_PERMISSION, "permission", EXIT_FAILED, EXIT_OWN_FAILURE},
@@ -190,7 +190,9 @@ static int say(struct cli *cli, const struct said *e)
 		cli_print_text(stderr, e->subject && *e->subject ? e->subject : "-");
 		fputc('\n', stderr);
 	}
-	return cli->verb && cli->verb->passes_status ? codes[i].own_status : codes[i].status;
+	if (cli->verb && cli->verb->passes_status)
+		return codes[i].own_status;
+	return e->code == VE_E_SPEC && cli->verb && cli->verb->spec_is_usage ? EXIT_USAGE : codes[i].status;
 }
 
 int cli_fail(struct cli *cli)

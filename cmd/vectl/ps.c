@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "json.h"
+#include "show.h"
 #include "table.h"
-#include "vectl.h"
 
-static const struct option options[] = {CLI_OPTIONS, {0}};
 static const struct table_column columns[] = {{"PID", 1}, {"GUEST", 1}, {"UID", 1}, {"GUEST", 1}, {"STATE"},
 	{"MEMORY", 1}, {"TIME", 1}, {"COMMAND", .flex = 1}};
 enum { N_COLUMNS = sizeof(columns) / sizeof(columns[0]) };
@@ -21,31 +19,25 @@ static void add_process(struct table *t, yajl_val p)
 	table_add(t, json_text(json_at(p, "command")));
 }
 
-int verb_ps(struct cli *cli, int argc, char **argv)
+static int get_ps(struct cli *cli, struct ve *ve, char **ret_text)
 {
-	const char *name;
-	struct ve *ve cleanup_ve = NULL;
-	char *text cleanup_text = NULL;
+	(void)cli;
+	return ve_ps_json(ve, ret_text);
+}
 
-	if (cli_getopt(cli, argc, argv, "", options) != -1)
-		return cli->status;
-	int r = cli_one_name(cli, argc, argv, 0, 0, &name);
-	if (!r)
-		r = cli_open_ve(cli, name, &ve);
-	if (r)
-		return r;
-	if (ve_ps_json(ve, &text) < 0)
-		return cli_fail(cli);
-	if (cli->json)
-		return cli_print_document(cli, text);
-
-	yajl_val document cleanup_json = json_read(cli, text);
+static int print_ps(yajl_val document)
+{
 	struct table *t cleanup_table = table_new(columns, N_COLUMNS);
-	if (!document || !t)
-		return EXIT_FAILED;
 	yajl_val processes = json_at(document, "processes");
+	if (!t)
+		return EXIT_FAILED;
 	for (size_t i = 0; i < json_size(processes); i++)
 		add_process(t, YAJL_GET_ARRAY(processes)->values[i]);
 	table_print(t);
 	return EXIT_DONE;
+}
+
+int verb_ps(struct cli *cli, int argc, char **argv)
+{
+	return cli_show(cli, argc, argv, get_ps, print_ps);
 }

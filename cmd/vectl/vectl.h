@@ -34,6 +34,7 @@ struct verb {
 	const char *options;                               /* lines for --help, each "  --x=Y  what\n", or NULL */
 	const char *example;                               /* or NULL */
 	int (*fn)(struct cli *cli, int argc, char **argv); /* argv[0] is the verb; returns the exit status */
+	int spec_is_usage; /* takes words of the spec: a wrong one is wrong usage, not a failure */
 	int passes_status; /* exec, attach: failures of its own are 125, 126, 127 (cli_fail and cli_usage know) */
 };
 extern const struct verb verbs[]; /* ends with a row without a name */

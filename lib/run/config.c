@@ -133,7 +133,7 @@ int ve_set_json(struct ve *ve, const char *text, const char *file_name)
 	return error_of(ve, e, r < 0 ? r : save_changed(ve, s, e));
 }
 
-int ve_plan_json(struct ve *ve, char **ret_json)
+static int show_plan(struct ve *ve, int (*show)(const struct plan *p, char **ret, struct error *e), char **ret_text)
 {
 	struct error *e = host_begin(ve->host);
 	cleanup_spec struct spec *s = NULL;
@@ -141,16 +141,15 @@ int ve_plan_json(struct ve *ve, char **ret_json)
 	int r = spec_load(ve, &s, e);
 	if (!r)
 		r = plan_of(ve, s, &p, e);
-	return error_of(ve, e, r ? r : plan_json(p, ret_json, e));
+	return error_of(ve, e, r ? r : show(p, ret_text, e));
+}
+
+int ve_plan_json(struct ve *ve, char **ret_json)
+{
+	return show_plan(ve, plan_json, ret_json);
 }
 
 int ve_plan_text(struct ve *ve, char **ret_text)
 {
-	struct error *e = host_begin(ve->host);
-	cleanup_spec struct spec *s = NULL;
-	cleanup_plan struct plan *p = NULL;
-	int r = spec_load(ve, &s, e);
-	if (!r)
-		r = plan_of(ve, s, &p, e);
-	return error_of(ve, e, r ? r : plan_text(p, ret_text, e));
+	return show_plan(ve, plan_text, ret_text);
 }

@@ -223,6 +223,8 @@ static const char *remedy_for(const struct wire_report *r, int op)
 {
 	if (op == OP_EXEC && (r->err == ENOENT || r->err == EACCES || r->err == ENOEXEC))
 		return "check the image's init, or set another: vectl set NAME init=/path";
+	if (op == OP_USER_NAMESPACE && r->err == EPERM)
+		return "run vectl outside of the chroot: the kernel refuses user namespaces inside one";
 	if (r->err == ENOSPC || r->err == EDQUOT)
 		return "free some disk space";
 	if (r->err == ENOMEM)
