@@ -314,10 +314,22 @@ int change_lock(struct ve *ve, struct error *e)
 	return lock_file(path, 1, e, "lock the VE for a change");
 }
 
+/* Remedies that say NAME mean this VE: what is printed can be pasted. */
+static void name_remedy(struct error *e)
+{
+	char b[sizeof e->remedy];
+	char *at = strstr(e->remedy, "NAME");
+	if (at && FORMAT(b, "%.*s%s%s", (int)(at - e->remedy), e->remedy, e->ve, at + 4) >= 0)
+		snprintf(e->remedy, sizeof e->remedy, "%s", b);
+}
+
 int error_of(struct ve *ve, struct error *e, int r)
 {
-	if (r < 0 && !e->ve[0])
+	if (r >= 0)
+		return r;
+	if (!e->ve[0])
 		snprintf(e->ve, sizeof e->ve, "%s", ve->name);
+	name_remedy(e);
 	return r;
 }
 

@@ -82,7 +82,7 @@ static const struct {
 } statuses[] = {
 	{VE_E_FAILED, 1, 125, "failed"}, {VE_E_USAGE, 2, 125, "usage"}, {VE_E_NO_VE, 3, 125, "no-ve"},
 	{VE_E_STATE, 4, 125, "state"}, {VE_E_TIMEOUT, 5, 125, "timeout"}, {VE_E_EXISTS, 1, 125, "exists"},
-	{VE_E_NO_IMAGE, 1, 125, "no-image"}, {VE_E_SPEC, 2, 125, "spec"}, {VE_E_UNSUPPORTED, 1, 125, "unsupported"},
+	{VE_E_NO_IMAGE, 1, 125, "no-image"}, {VE_E_SPEC, 1, 125, "spec"}, {VE_E_UNSUPPORTED, 1, 125, "unsupported"},
 	{VE_E_HOST, 1, 125, "host"}, {VE_E_PERMISSION, 1, 125, "permission"}, {VE_E_NO_INIT, 1, 125, "no-init"},
 	{VE_E_BUSY, 1, 125, "busy"}, {VE_E_INTERRUPTED, 130, 125, "interrupted"}, {VE_E_TEMPLATE, 1, 125, "template"},
 	{VE_E_ARCHIVE, 1, 125, "archive"}, {VE_E_NOT_EXECUTABLE, 1, 126, "not-executable"},
@@ -92,6 +92,7 @@ static const struct {
 Test(output, each_error_has_its_exit_status)
 {
 	const struct verb exec = {.name = "exec", .passes_status = 1}, start = {.name = "start"};
+	const struct verb set = {.name = "set", .spec_is_usage = 1};
 
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
 		struct cli cli = {.cancel_fd = -1};
@@ -100,6 +101,9 @@ Test(output, each_error_has_its_exit_status)
 		cli.verb = &start;
 		cr_expect_eq(fail(&cli, statuses[i].code, EIO, "v", "t", "w", "r"), statuses[i].status, "%d",
 			statuses[i].code);
+		cli.verb = &set;
+		cr_expect_eq(fail(&cli, statuses[i].code, EIO, "v", "t", "w", "r"),
+			statuses[i].code == VE_E_SPEC ? 2 : statuses[i].status, "%d", statuses[i].code);
 		cli.verb = &exec;
 		cr_expect_eq(
 			fail(&cli, statuses[i].code, EIO, "v", "t", "w", "r"), statuses[i].own, "%d", statuses[i].code);
