@@ -26,7 +26,7 @@ log = os.path.join(folder, "meson-logs", "testlog.txt")
 reasons = {}
 if os.path.exists(log):
     with open(log, encoding="utf-8", errors="replace") as f:
-        reasons = dict(re.findall(r"^ok\b[ \d]*- (\S+).*?# SKIP (.*)$", f.read(), re.M))
+        reasons = dict(re.findall(r"^ok\b[ \d]*- (.*?) *# SKIP (.*)$", f.read(), re.M))
 
 passed = failed = skipped = 0
 for suite in tree.parse(report).getroot().iter("testsuite"):
