@@ -26,7 +26,7 @@ struct watch {
 	int fd;      /* readable when the VE has stopped; -1: it has */
 	int64_t due; /* when it is reaped then: whoever stopped it is given the time to do it, since he waits for it */
 };
-enum { GRACE_MS = 50 };
+enum { GRACE_MS = 50, AGAIN_MS = 200 };
 
 static int64_t now_ms(void)
 {
@@ -59,36 +59,37 @@ static int known(const char *name)
 	return 0;
 }
 
-/* Begins to watch one that lives; reaps one that does not. Returns 1 when it is watched. */
-static int look_at(struct ve_host *host, const char *name)
+static void watch_it(const char *name, int fd, int64_t due)
+{
+	struct watch *w = realloc(watched, (n_watched + 1) * sizeof *w);
+	char *copy = w ? strdup(name) : NULL;
+	if (w)
+		watched = w;
+	if (!copy) {
+		if (fd >= 0)
+			close(fd);
+		return; /* memory is out: the next vectl reaps it */
+	}
+	w[n_watched++] = (struct watch){copy, fd, due};
+}
+
+/*
+ * Begins to watch one that lives; reaps one that does not. Waits for nobody: one that is being changed is looked at
+ * again, so that no VE's lock keeps the others from being reaped.
+ */
+static void look_at(struct ve_host *host, const char *name)
 {
 	struct ve *ve;
 	if (ve_open(host, name, &ve))
-		return 0;
-	/* Reaping waits for a start that is under way, after which the VE lives. */
-	int fd = ve_stopped_fd(ve);
-	for (int i = 0; i < 3 && fd < 0; i++) {
-		if (ve_reap(ve) < 0)
-			break;
-		fd = ve_stopped_fd(ve);
-	}
+		return;
+	int fd = ve_stopped_fd(ve), r = fd;
+	if (fd < 0 && fd != -EAGAIN)
+		r = ve_reap(ve);
 	ve_close(ve);
-	struct watch *w = fd < 0 ? NULL : realloc(watched, (n_watched + 1) * sizeof *w);
-	if (!w) {
-		if (fd >= 0)
-			close(fd);
-		return 0;
-	}
-	watched = w;
-	w[n_watched].name = strdup(name);
-	w[n_watched].fd = fd;
-	w[n_watched].due = 0;
-	if (!w[n_watched].name) {
-		close(fd);
-		return 0;
-	}
-	n_watched++;
-	return 1;
+	if (fd >= 0)
+		watch_it(name, fd, 0);
+	else if (r == -EAGAIN)
+		watch_it(name, -1, now_ms() + AGAIN_MS);
 }
 
 /* Those that run, or left something: a thousand that are stopped cost nothing here. */

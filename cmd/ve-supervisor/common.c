@@ -16,7 +16,7 @@
 const struct wire_header *plan;
 const char *step_subject = "";
 
-int sync_send(int sock, const struct sync_message *m, int fd)
+int sync_send_flags(int sock, const struct sync_message *m, int fd, int flags)
 {
 	union {
 		struct cmsghdr h;
@@ -32,7 +32,12 @@ int sync_send(int sock, const struct sync_message *m, int fd)
 		control.h.cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(&control.h), &fd, sizeof fd);
 	}
-	return sendmsg(sock, &h, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sendmsg(sock, &h, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
+}
+
+int sync_send(int sock, const struct sync_message *m, int fd)
+{
+	return sync_send_flags(sock, m, fd, 0);
 }
 
 int sync_recv(int sock, struct sync_message *m, int *ret_fd)

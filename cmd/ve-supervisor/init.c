@@ -322,11 +322,14 @@ static char *const *string_list(const char *s, size_t size, char **list, size_t 
 	return list;
 }
 
-static int exec_init(const struct wire_step *s)
+static int exec_init(const struct wire_step *s, struct boot *b)
 {
 	static char *argv[64], *env[256], *candidate[16];
+	/*
+	 * As on a machine, PID 1 has a console and no controlling terminal: what it starts on the console can take it,
+	 * and a Ctrl-C there is for that and not for init.
+	 */
 	setsid();
-	TRY("console", ioctl(v.tty, TIOCSCTTY, 0));
 	for (int i = 0; i < 3; i++)
 		TRY("console", dup2(v.tty, i));
 	TRY("close_range", sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC));
@@ -334,6 +337,8 @@ static int exec_init(const struct wire_step *s)
 	string_list(wire_string(plan, s, 0), s->len[0], candidate, 16);
 	string_list(wire_string(plan, s, 1), s->len[1], argv, 64);
 	string_list(wire_string(plan, s, 2), s->len[2], env, 256);
+	struct sync_message m = {.kind = SYNC_EXEC};
+	sync_send(b->sync, &m, -1);
 	int err = ENOENT;
 	for (int i = 0; candidate[i]; i++) {
 		if (!s->len[1]) {
@@ -388,7 +393,7 @@ static int init_step(const struct wire_step *s, struct boot *b)
 		TRY(s0, load_seccomp(&plan->blob[BLOB_SECCOMP_VE]));
 		return 0;
 	case OP_EXEC:
-		return exec_init(s);
+		return exec_init(s, b);
 	}
 	return -ENOSYS;
 }
@@ -397,6 +402,9 @@ void init_of_ve(struct boot *b)
 {
 	prctl(PR_SET_NAME, "ve-init");
 	unblock_signals();
+	/* Folders of the host's: the image's links could lead through them (/sbin/init -> /proc/self/fd/N/../..). */
+	if (sys_close_range(3, b->sync - 1, 0) || sys_close_range(b->sync + 1, ~0u, 0))
+		_exit(1);
 	run_steps(ACTOR_INIT, init_step, b);
 	_exit(127);
 }

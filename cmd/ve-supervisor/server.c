@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <termios.h>
 
@@ -204,12 +205,15 @@ static void from_keeper(void)
 	struct text t = {b, b + sizeof b};
 	m.subject[sizeof m.subject - 1] = 0;
 	text_add(&t, v.log.midline ? "\n" : "");
-	text_add(&t, "--- vectl: step ");
-	text_number(&t, m.step);
-	text_add(&t, " failed: ");
+	text_add(&t, "--- vectl: the reboot failed: ");
+	if (m.step < plan->nsteps) {
+		text_add(&t, "step ");
+		text_number(&t, m.step);
+		text_add(&t, ": ");
+	}
 	text_add(&t, m.subject);
-	text_add(&t, ": errno ");
-	text_number(&t, m.err);
+	text_add(&t, ": ");
+	text_add(&t, strerror(m.err));
 	text_add(&t, " ---\n");
 	log_write(&v.log, b, t.at - b);
 }
@@ -375,6 +379,10 @@ static void confine(void)
 {
 	prctl(PR_SET_NAME, "ve-server");
 	unblock_signals();
+	/* One that was taken over could fill the disk through the files that it holds. */
+	struct rlimit size = {v.s->log_limit + 65536, v.s->log_limit + 65536};
+	setrlimit(RLIMIT_FSIZE, &size);
+	signal(SIGXFSZ, SIG_IGN);
 	if (drop_all_capabilities() || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0) ||
 		load_seccomp(&plan->blob[BLOB_SECCOMP_SUPERVISOR]))
 		_exit(1); /* fails closed: the keeper sees it and ends the start */
@@ -404,7 +412,7 @@ static void dispatch(const struct epoll_event *e)
 			client_readable(c);
 		if (c->fd && c->console && e->events & EPOLLOUT)
 			feed_client(c);
-		if (c->fd && e->events & EPOLLERR)
+		if (c->fd && e->events & (EPOLLERR | EPOLLHUP))
 			drop_client(c);
 		break;
 	}

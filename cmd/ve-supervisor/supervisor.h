@@ -40,7 +40,14 @@ extern const char *step_subject;
 	})
 
 /* Keeper <-> entrant and init, one SOCK_SEQPACKET pair a boot; its end (EOF) is init's exec or death. */
-enum sync_kind { SYNC_INIT = 1 /* + pidfd */, SYNC_CONSOLE /* + pty master */, SYNC_FAILED, SYNC_NOTE, SYNC_GO };
+enum sync_kind {
+	SYNC_INIT = 1 /* + pidfd */,
+	SYNC_CONSOLE /* + pty master */,
+	SYNC_FAILED,
+	SYNC_NOTE,
+	SYNC_GO,
+	SYNC_EXEC
+};
 struct sync_message {
 	uint32_t kind, step;
 	int32_t err, pid;
@@ -55,7 +62,8 @@ struct boot {
 };
 
 int sync_send(int sock, const struct sync_message *m, int fd); /* fd -1: none */
-int sync_recv(int sock, struct sync_message *m, int *ret_fd);  /* 0: end; 1: a message; negative errno */
+int sync_send_flags(int sock, const struct sync_message *m, int fd, int flags);
+int sync_recv(int sock, struct sync_message *m, int *ret_fd); /* 0: end; 1: a message; negative errno */
 /* Runs the plan's steps of one actor in their order; a failure is sent over boot->sync and ends the process. */
 void run_steps(int actor, int (*run)(const struct wire_step *s, struct boot *b), struct boot *b);
 void fault_point(const struct wire_step *s);

@@ -69,6 +69,23 @@ int verb_get(struct cli *cli, int argc, char **argv)
 	return argc - optind > 1 ? get_one(cli, ve, argv[optind + 1]) : get_all(cli, ve);
 }
 
+/* What of a running VE's spec waits for its next start; the JSON has it in `info`. */
+static void say_pending(struct cli *cli, struct ve *ve)
+{
+	char *text cleanup_text = NULL, keys[1024] = "";
+	size_t used = 0;
+
+	if (cli->json || cli->quiet || ve_info_json(ve, &text) < 0)
+		return;
+	yajl_val document cleanup_json = json_read(cli, text);
+	yajl_val pending = document ? json_at(json_at(document, "ve"), "pending") : NULL;
+	for (size_t i = 0; i < json_size(pending) && used < sizeof(keys); i++)
+		used += snprintf(keys + used, sizeof(keys) - used, "%s%s", i ? ", " : "",
+			json_text(YAJL_GET_ARRAY(pending)->values[i]));
+	if (used)
+		cli_note(cli, "%s: waits for the next start: %s", ve_name(ve), keys);
+}
+
 static int changed(struct cli *cli, struct ve *ve, int r)
 {
 	int state;
@@ -76,6 +93,8 @@ static int changed(struct cli *cli, struct ve *ve, int r)
 	if (r < 0)
 		return cli_fail(cli);
 	state = ve_state(ve);
+	if (state > VE_STOPPED)
+		say_pending(cli, ve);
 	return cli_done(cli, ve_name(ve), state < 0 ? NULL : ve_state_name(state));
 }
 

@@ -130,11 +130,18 @@ static int distance(const char *a, const char *b)
 	return d[m][n];
 }
 
+/* Of the contract, and still to come: no misspellings of what is there. */
+static const char *const later_verbs[] = {"rename", "stat", "top", "edit", "snapshot", "clone", "export", "import",
+	"reinstall", "rescue", "push", "pull", "passwd", "events", "metrics", "doctor"};
+
 static int unknown_verb(struct cli *cli, const char *word)
 {
 	const char *nearest = NULL;
 	int least = 3; /* further away than that is no misspelling */
 
+	for (size_t i = 0; i < sizeof(later_verbs) / sizeof(later_verbs[0]); i++)
+		if (!strcmp(word, later_verbs[i]))
+			return cli_usage(cli, NULL, "%s: this version does not carry it out yet", word);
 	for (const struct verb *v = verbs; v->name; v++) {
 		const char *names[] = {v->name, v->alias};
 		for (int i = 0; i < 2; i++) {
@@ -237,9 +244,22 @@ static int open_standard_fds(void)
 	return 0;
 }
 
+/* A mistake that stands before --json is said as --json wants it, too. */
+static int wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		const struct verb *v = cli_find_verb(argv[i]);
+		if (v && v->passes_status)
+			return 0; /* what follows is somebody else's command line */
+		if (!strcmp(argv[i], "--json"))
+			return 1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	struct cli cli = {.root = getenv("VECTL_ROOT"), .cancel_fd = -1};
+	struct cli cli = {.root = getenv("VECTL_ROOT"), .cancel_fd = -1, .json = wants_json(argc, argv)};
 
 	if (open_standard_fds() < 0 || cli_catch_signals(&cli) < 0)
 		return EXIT_FAILED;

@@ -53,7 +53,7 @@ static int remove_below(int parent, const char *name, int depth)
 		return errno == ENOENT ? 0 : -errno;
 	if (depth > MAX_DEPTH)
 		return -ELOOP;
-	DIR *d = fdopendir(dup(fd));
+	DIR *d = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 3));
 	struct dirent *de;
 	while (d && (de = readdir(d)))
 		if (de->d_type == DT_DIR && strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
@@ -112,13 +112,23 @@ int cgroup_freeze(const char *path, int frozen, int cancel_fd, struct error *e)
 	return r < 0 ? error_sys(e, -r, tried, "cgroup.freeze") : 0;
 }
 
-int cgroup_is_frozen(const char *path)
+static int has_event(const char *path, const char *key)
 {
 	cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
-	int r = wait_event(fd, "frozen", 1, 0, -1);
+	int r = wait_event(fd, key, 1, 0, -1);
 	return r == 0 ? 1 : r == -ETIMEDOUT ? 0 : r;
+}
+
+int cgroup_is_frozen(const char *path)
+{
+	return has_event(path, "frozen");
+}
+
+int cgroup_is_populated(const char *path)
+{
+	return has_event(path, "populated");
 }
 
 int64_t cgroup_number(const char *path, const char *file)
@@ -132,15 +142,21 @@ int64_t cgroup_number(const char *path, const char *file)
 	return end == text ? -1 : n;
 }
 
+/* The VE's keeper, which is not root, has to get through, whatever the caller's umask. */
+static int make(const char *path)
+{
+	return mkdir(path, 0755) ? -1 : chmod(path, 0755);
+}
+
 int cgroup_make(const char *path, struct error *e)
 {
-	if (!mkdir(path, 0755))
+	if (!make(path))
 		return 0;
 	if (errno == ENOENT) {
 		char top[PATH_MAX];
 		FORMAT(top, "%s", path);
 		*strrchr(top, '/') = 0;
-		if ((!mkdir(top, 0755) || errno == EEXIST) && !mkdir(path, 0755))
+		if ((!make(top) || errno == EEXIST) && !make(path))
 			return 0;
 	}
 	return error_sys(e, errno, "make the VE's cgroup", path);
@@ -156,7 +172,7 @@ static int each_pid(int parent, const char *name, int depth, int (*fn)(pid_t pid
 	int pid;
 	while (f && !r && fscanf(f, "%d", &pid) == 1)
 		r = fn(pid, arg);
-	DIR *d = fdopendir(dup(fd));
+	DIR *d = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 3));
 	struct dirent *de;
 	while (d && !r && (de = readdir(d)))
 		if (de->d_type == DT_DIR && strcmp(de->d_name, ".") && strcmp(de->d_name, "..")) {

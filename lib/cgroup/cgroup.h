@@ -16,6 +16,7 @@ int cgroup_destroy(const char *path, struct error *e);
 /* Freezes (1) or thaws (0) the tree and waits until it is so. */
 int cgroup_freeze(const char *path, int frozen, int cancel_fd, struct error *e);
 int cgroup_is_frozen(const char *path); /* 1, 0, or negative errno */
+int cgroup_is_populated(const char *path);
 
 /* A number of a file such as memory.current; -1 where it is not there. */
 int64_t cgroup_number(const char *path, const char *file);

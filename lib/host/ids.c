@@ -87,6 +87,21 @@ int ids_lock(struct ve_host *host, struct error *e)
 	return r < 0 ? error_sys(e, -r, "pick host ids", path) : TAKE_FD(fd);
 }
 
+int ids_lock_folder(struct error *e)
+{
+	struct stat st;
+	mkdir_parents("/run/lock", 0755);
+	if (mkdir(HOST_ID_LOCKS, 0700) && errno != EEXIST)
+		return error_sys(e, errno, "pick host ids", HOST_ID_LOCKS);
+	/* Beneath a sticky folder, and root's: nobody else can move it away after this look (CVE-2015-1331). */
+	if (lstat(HOST_ID_LOCKS, &st))
+		return error_sys(e, errno, "pick host ids", HOST_ID_LOCKS);
+	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || st.st_mode & 022)
+		return error_set(e, VE_E_HOST, EPERM, "pick host ids", "look who made it, and remove it",
+			HOST_ID_LOCKS ": not a folder of root's alone");
+	return 0;
+}
+
 int ids_lock_path(const struct id_range *ids, char *buf, size_t size)
 {
 	int n = snprintf(buf, size, HOST_ID_LOCKS "/%u", ids->base);

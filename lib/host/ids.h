@@ -37,6 +37,9 @@ int ids_pick(struct ve_host *host, uint32_t want_base, const char *except, struc
 int ids_link(int ve_dir, const struct id_range *ids, struct error *e);
 int ids_of(struct ve *ve, struct id_range *ret, struct error *e);
 
+/* Makes the folder of those locks. /run/lock is everybody's: a folder that is not root's alone is refused. */
+int ids_lock_folder(struct error *e);
+
 /* The lock file that a running VE holds, over all roots: "/run/lock/vectl/BASE". */
 int ids_lock_path(const struct id_range *ids, char *buf, size_t size);
 

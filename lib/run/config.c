@@ -73,6 +73,9 @@ static int save_changed(struct ve *ve, struct spec *s, struct error *e)
 		return spec_save(ve, s, e);
 	if ((r = runtime_read(ve->host, ve->name, &rt, e)))
 		return r;
+	/* What a crash left may still run with the old ones. */
+	if (rt.present && !rt.alive && (r = undo(ve, e)))
+		return r;
 	if (rt.alive)
 		return error_set(e, VE_E_STATE, EBUSY, "set userns.base", "stop the VE first",
 			"host ids cannot change while it runs");

@@ -118,7 +118,7 @@ static void sweep(struct ve_host *host, const char *except)
 				continue;
 			struct error ignored = {0};
 			FORMAT(path, "%s/.lock/%s", host->run, name);
-			cleanup_fd int lock = lock_file(path, 0, &ignored, tried);
+			cleanup_fd int lock = lock_file(path, &ignored, tried);
 			if (lock >= 0 && remove_tree_at(dirfd(d), de->d_name) >= 0)
 				unlink(path);
 		}
@@ -157,7 +157,7 @@ static int create(struct ve *ve, const struct ve_create_options *o, struct error
 	int imported = 0, r = make_spec(ve->name, o, &s, e);
 	if (r)
 		return r;
-	cleanup_fd int lock = change_lock(ve, e);
+	cleanup_fd int lock = change_lock_new(ve, e);
 	if (lock < 0)
 		return lock;
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
@@ -187,7 +187,7 @@ int ve_create(struct ve_host *host, const char *name, const struct ve_create_opt
 	struct ve_create_options o = {0};
 	if (options)
 		memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
-	int r = spec_valid_name(name, e);
+	int r = name ? spec_valid_name(name, e) : error_set(e, VE_E_USAGE, EINVAL, tried, NULL, "no name was given");
 	if (r)
 		return r;
 	struct ve *ve = calloc(1, sizeof *ve);
@@ -207,20 +207,21 @@ static int destroy(struct ve *ve, int force, struct error *e)
 {
 	struct runtime rt;
 	char path[PATH_MAX], gone[PATH_MAX], lock_path[PATH_MAX];
-	int r = runtime_read(ve->host, ve->name, &rt, e);
-	if (r)
+	/* All of it under the lock: nobody starts, stops or destroys it in between. */
+	cleanup_fd int lock = change_lock(ve, e);
+	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
+	if (r < 0)
 		return r;
 	if (rt.alive && !force)
 		return error_set(e, VE_E_STATE, EBUSY, "destroy", "stop it first, or destroy it with --force",
 			"it is %s", ve_state_name(rt.state));
-	if (rt.alive && (r = ve_stop(ve, 0, 1)))
-		return r;
-	cleanup_fd int lock = change_lock(ve, e);
-	r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
-	if (r < 0)
-		return r;
-	if (rt.alive)
-		return error_set(e, VE_E_STATE, EBUSY, "destroy", "stop it first", "it was started again");
+	if (rt.alive) {
+		struct error ignored = {0};
+		cleanup_fd int keeper = runtime_open_keeper(ve, &rt, &ignored),
+			       init = runtime_open_init(ve, &rt, &ignored);
+		if ((r = end_now(ve, &rt, init, keeper, e)) < 0)
+			return r;
+	}
 	if ((r = undo(ve, e)))
 		return r;
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);

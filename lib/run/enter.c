@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "lib/base/error.h"
+#include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/host/host.h"
 #include "lib/plan/wire.h"
@@ -225,6 +226,10 @@ static int make_leaf(int root, uint32_t base, char *ret_name, size_t size, struc
 			return error_sys(e, EIO, TRIED, "getrandom");
 		(void)FORMAT(name, LEAF_PREFIX "%016llx", (unsigned long long)random);
 		r = mkdirat(root, name, 0755) < 0 ? -errno : 0;
+		/* From its second boot on the guest may have limited its own root's descendants; that is no limit of
+		 * ours. */
+		if (r == -EAGAIN && !swept)
+			write_string_at(root, "cgroup.max.descendants", "max");
 		if (r == -EAGAIN && !swept++)
 			sweep_leaves(root);
 		else if (r < 0 && r != -EEXIST)

@@ -163,8 +163,11 @@ int ve_list_json(struct ve_host *host, char **ret_json)
 static void write_identity(struct json_writer *w, const struct spec *s, struct ve *ve)
 {
 	jw_string(w, "uuid", spec_string(s, "uuid"));
-	const char *host = spec_string(s, "hostname");
-	jw_string(w, "hostname", host ? host : ve->name);
+	const char *host = spec_string(s, "hostname"); /* else the guest's own, and the VE's name where it has none */
+	if (host)
+		jw_string(w, "hostname", host);
+	else
+		jw_null(w, "hostname");
 	jw_array(w, "init");
 	for (const char *const *i = spec_list(s, "init"); i && *i; i++)
 		jw_string(w, NULL, *i);
@@ -179,6 +182,43 @@ static void write_processes(struct json_writer *w, const struct runtime *rt)
 	jw_integer(w, "supervisor", rt->alive ? rt->server : 0);
 	jw_integer(w, "started", rt->alive ? rt->started : 0);
 	jw_string(w, "status", rt->status);
+}
+
+struct pending {
+	struct json_writer *w;
+	const struct spec *other;
+	int only_missing; /* the second pass: keys that the other one has not at all */
+};
+
+static int write_pending(const char *path, const char *text, void *arg)
+{
+	struct pending *p = arg;
+	const struct spec_key *key = spec_find_key(path);
+	cleanup_free char *other = spec_is_set(p->other, path) ? spec_text(p->other, path) : NULL;
+	if (key && key->flags & SPEC_LIVE)
+		return 0;
+	if (p->only_missing ? !other : !other || strcmp(other, text))
+		jw_string(p->w, NULL, path);
+	return 0;
+}
+
+/* Keys whose values wait for the next start. */
+static void write_all_pending(struct json_writer *w, struct ve *ve, const struct spec *now)
+{
+	cleanup_spec struct spec *then = NULL;
+	cleanup_free char *text = NULL;
+	struct error ignored = {0};
+	char path[PATH_MAX];
+	size_t size;
+	jw_array(w, "pending");
+	FORMAT(path, "%s/%s/ve.json", ve->host->run, ve->name);
+	if (read_file_at(AT_FDCWD, path, JSON_MAX_BYTES, &text, &size) >= 0 &&
+		!spec_parse(text, size, path, &then, &ignored)) {
+		struct pending changed = {w, then, 0}, unset = {w, now, 1};
+		spec_each(now, write_pending, &changed);
+		spec_each(then, write_pending, &unset);
+	}
+	jw_end(w);
 }
 
 int ve_info_json(struct ve *ve, char **ret_json)
@@ -211,6 +251,7 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	jw_end(w);
 	if (rt.alive && rt.init)
 		links_json(rt.init, w, "interfaces");
+	write_all_pending(w, ve, s);
 	jw_array(w, "notes");
 	for (size_t i = 0; p && i < p->nnotes; i++)
 		jw_string(w, NULL, p->note[i]);

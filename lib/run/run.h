@@ -18,8 +18,12 @@ int plan_of(struct ve *ve, const struct spec *s, struct plan **ret, struct error
 /* A pidfd of the VE's keeper, checked. */
 int runtime_open_keeper(struct ve *ve, const struct runtime *rt, struct error *e);
 
-/* lock_file: wait 0: -EAGAIN when it is held elsewhere (and nothing in `e`). */
-int lock_file(const char *path, int wait, struct error *e, const char *tried);
+/* Makes and locks a file that is removed with what it guards. -EAGAIN when it is held elsewhere (and nothing in `e`).
+ */
+int lock_file(const char *path, struct error *e, const char *tried);
+
+/* Ends a VE at once, its init unasked: with the change lock held. init, keeper: pidfds, or negative. */
+int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, struct error *e);
 
 /* Undoes what a start of the VE left, from the undo record; twice does no harm. With the change lock held. */
 int undo(struct ve *ve, struct error *e);

@@ -45,8 +45,10 @@ static int failed(struct launch *l, const struct plan_step *s, int err, const ch
 
 static int reserve_ids(struct launch *l, const struct plan_step *s)
 {
-	mkdir_parents(HOST_ID_LOCKS, 0700);
-	int fd = lock_file(s->s[0], 0, l->e, tried);
+	int r = ids_lock_folder(l->e);
+	if (r)
+		return r;
+	int fd = lock_file(s->s[0], l->e, tried);
 	if (fd == -EAGAIN)
 		return error_set(l->e, VE_E_BUSY, EADDRINUSE, tried,
 			"give this VE other ids: vectl unset NAME userns.base picks free ones",
@@ -83,7 +85,11 @@ static int runtime_dir(struct launch *l, const struct plan_step *s)
 	if (l->fd[SFD_LOCK] < 0 || (r = lock_try(l->fd[SFD_LOCK])) < 0)
 		return failed(l, s, l->fd[SFD_LOCK] < 0 ? errno : -r, "lock", NULL);
 	l->fd[SFD_STATE] = openat(dir, "state", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return l->fd[SFD_STATE] < 0 ? failed(l, s, errno, "state", NULL) : 0;
+	if (l->fd[SFD_STATE] < 0)
+		return failed(l, s, errno, "state", NULL);
+	/* Room for what is written there later, by those who could not tell anybody that it is missing. */
+	r = posix_fallocate(l->fd[SFD_STATE], 0, 2 * STATE_RECORD);
+	return r ? failed(l, s, r, "state", "free some space there") : 0;
 }
 
 static int cgroup_step(struct launch *l, const struct plan_step *s)
@@ -153,6 +159,20 @@ static int save_plan(struct launch *l)
 	if (!b || pread(l->fd[SFD_PLAN], b, st.st_size, 0) != st.st_size)
 		return -EIO;
 	return write_all(fd, b, st.st_size);
+}
+
+/* What the VE runs with, for telling later what a change still waits for. */
+static void save_spec(struct ve *ve, const struct spec *s)
+{
+	cleanup_free char *text = NULL;
+	struct error ignored = {0};
+	char path[PATH_MAX];
+	if (spec_write(s, &text, &ignored))
+		return;
+	FORMAT(path, "%s/%s/ve.json", ve->host->run, ve->name);
+	cleanup_fd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0 && write_all(fd, text, strlen(text)) < 0)
+		unlink(path);
 }
 
 static int spawn_supervisor(struct launch *l, const struct plan_step *s)
@@ -362,6 +382,24 @@ int plan_of(struct ve *ve, const struct spec *s, struct plan **ret, struct error
 	return plan_build(&in, ret, e);
 }
 
+/*
+ * With the lock held nobody starts it: one that is neither running nor stopped is rebooting, or about to end. Either is
+ * over in a moment.
+ */
+static int settle(struct ve *ve, struct runtime *rt, struct error *e)
+{
+	enum { LOOK_MS = 50, LOOKS = 200 };
+	int r = 0;
+	for (int i = 0; !r && i < LOOKS && rt->alive && (rt->state == VE_STARTING || rt->state == VE_STOPPING); i++) {
+		struct error ignored = {0};
+		cleanup_fd int keeper = runtime_open_keeper(ve, rt, &ignored);
+		r = wait_pidfd(ve->host, keeper, LOOK_MS, e);
+		if (!r || r == -ETIMEDOUT)
+			r = runtime_read(ve->host, ve->name, rt, e);
+	}
+	return r;
+}
+
 static int start_locked(struct ve *ve, struct error *e)
 {
 	cleanup_spec struct spec *s = NULL;
@@ -373,14 +411,19 @@ static int start_locked(struct ve *ve, struct error *e)
 	int r = runtime_read(ve->host, ve->name, &rt, e);
 	if (r)
 		return r;
-	if (rt.alive && rt.state != VE_STOPPING)
+	if ((r = settle(ve, &rt, e)))
+		return r;
+	if (rt.alive)
 		return error_set(e, VE_E_STATE, EALREADY, tried, "stop or restart it, or attach to it",
 			"it is %s already", ve_state_name(rt.state));
 	if (rt.present && (r = undo(ve, e)))
 		return r;
 	if ((r = spec_load(ve, &s, e)) || (r = plan_of(ve, s, &p, e)))
 		return r;
-	return launch(ve, p, e);
+	if ((r = launch(ve, p, e)))
+		return r;
+	save_spec(ve, s);
+	return 0;
 }
 
 int ve_start(struct ve *ve, const struct ve_start_options *options)

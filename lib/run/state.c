@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/nsfs.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -171,7 +172,8 @@ int runtime_read(struct ve_host *host, const char *name, struct runtime *ret, st
 		read_records(dir, &rt);
 		read_cgroup_path(dir, &rt);
 		if (!rt.alive)
-			rt.state = VE_STOPPED;
+			/* Its keeper was killed; what it kept may take a moment to follow, or refuse to. */
+			rt.state = *rt.cgroup && cgroup_is_populated(rt.cgroup) > 0 ? VE_STOPPING : VE_STOPPED;
 	}
 	if (rt.alive && rt.state == VE_RUNNING && *rt.cgroup) {
 		char path[600];
@@ -285,14 +287,14 @@ int runtime_open_root_cgroup(const struct runtime *rt, struct error *e)
  * A lock file that is removed with what it guards: whoever got the lock of a file that has no name any more starts
  * over.
  */
-int lock_file(const char *path, int wait, struct error *e, const char *tried)
+int lock_file(const char *path, struct error *e, const char *tried)
 {
 	for (int i = 0; i < 1000; i++) {
 		struct stat held, named;
 		cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
 			return error_sys(e, errno, tried, path);
-		int r = wait ? lock_wait(fd) : lock_try(fd);
+		int r = lock_try(fd);
 		if (r == -EAGAIN)
 			return r;
 		if (r < 0)
@@ -304,14 +306,58 @@ int lock_file(const char *path, int wait, struct error *e, const char *tried)
 	return error_sys(e, EBUSY, tried, path);
 }
 
-int change_lock(struct ve *ve, struct error *e)
+static const char tried_lock[] = "lock the VE for a change";
+
+static int lock_path(struct ve *ve, char path[PATH_MAX], struct error *e)
 {
-	char path[PATH_MAX];
 	int r = host_make_folders(ve->host, e);
 	if (r)
 		return r;
+	snprintf(path, PATH_MAX, "%s/.lock/%s", ve->host->run, ve->name);
+	return 0;
+}
+
+int change_lock_new(struct ve *ve, struct error *e)
+{
+	char path[PATH_MAX];
+	int r = lock_path(ve, path, e);
+	/* Such locks cannot be polled, and waiting in fcntl would not hear a Ctrl-C: look again, ever less often. */
+	for (int pause_ms = 1; !r; pause_ms = pause_ms < 50 ? 2 * pause_ms : 50) {
+		int fd = lock_file(path, e, tried_lock);
+		if (fd != -EAGAIN)
+			return fd;
+		struct pollfd p = {.fd = ve->host->cancel_fd, .events = POLLIN};
+		if (poll(&p, 1, pause_ms) > 0)
+			r = error_set(e, VE_E_INTERRUPTED, EINTR, tried_lock, NULL,
+				"interrupted while another vectl was changing it");
+	}
+	return r;
+}
+
+/* A VE that went while its lock was waited for: taking the lock made the file anew. */
+static int still_there(struct ve *ve, int lock, struct error *e)
+{
+	char path[PATH_MAX];
+	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
+	if (lock < 0 || !access(path, F_OK) || errno != ENOENT)
+		return lock;
 	FORMAT(path, "%s/.lock/%s", ve->host->run, ve->name);
-	return lock_file(path, 1, e, "lock the VE for a change");
+	unlink(path);
+	close(lock);
+	return error_set(e, VE_E_NO_VE, ENOENT, "open the VE", "`vectl list` shows those that there are",
+		"it was destroyed meanwhile");
+}
+
+int change_lock(struct ve *ve, struct error *e)
+{
+	return still_there(ve, change_lock_new(ve, e), e);
+}
+
+int change_lock_try(struct ve *ve, struct error *e)
+{
+	char path[PATH_MAX];
+	int r = lock_path(ve, path, e);
+	return r ? r : still_there(ve, lock_file(path, e, tried_lock), e);
 }
 
 /* Remedies that say NAME mean this VE: what is printed can be pasted. */

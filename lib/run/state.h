@@ -38,7 +38,13 @@ int runtime_open_root_cgroup(const struct runtime *rt, struct error *e);
 /* /run/vectl/NAME, O_PATH | O_DIRECTORY; -ENOENT when it is not there. */
 int runtime_open_dir(struct ve_host *host, const char *name);
 
-/* The lock under which changes to one VE are serialised; waits for it. Returns the fd (closing it unlocks). */
+/*
+ * The lock under which changes to one VE are serialised. Returns the fd (closing it unlocks). change_lock waits, but
+ * for a cancelled host handle, and fails with VE_E_NO_VE when the VE has gone; _new does not ask whether it is there;
+ * _try does not wait: -EAGAIN, and nothing in `e`.
+ */
 int change_lock(struct ve *ve, struct error *e);
+int change_lock_new(struct ve *ve, struct error *e);
+int change_lock_try(struct ve *ve, struct error *e);
 
 #endif

@@ -102,7 +102,7 @@ static int reap_after(struct ve *ve, struct error *e)
 }
 
 /* Ends a VE without asking its init. The keeper sees init's end and follows; a keeper that does not is ended too. */
-static int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, struct error *e)
+int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, struct error *e)
 {
 	struct error ignored = {0};
 	if (keeper >= 0)
@@ -114,27 +114,53 @@ static int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper
 	return *rt->cgroup ? cgroup_destroy(rt->cgroup, e) : 0;
 }
 
-static int ask_and_wait(struct ve *ve, const struct runtime *rt, int init, int keeper, int timeout_ms, struct error *e)
+static int thaw(struct ve *ve, const struct runtime *rt, struct error *e)
 {
+	char path[600];
+	FORMAT(path, "%s/ve", rt->cgroup);
+	return rt->state == VE_PAUSED ? cgroup_freeze(path, 0, ve->host->cancel_fd, e) : 0;
+}
+
+/*
+ * Asks the init that runs now. 1: it was asked, and listens. 0: there is none yet (a reboot is under way), or it was
+ * asked so early in its boot that it may have missed it: again later.
+ */
+static int ask_init(struct ve *ve, const struct spec *s)
+{
+	struct runtime rt;
+	struct error ignored = {0};
+	if (runtime_read(ve->host, ve->name, &rt, &ignored))
+		return 0;
+	cleanup_fd int init = runtime_open_init(ve, &rt, &ignored);
+	if (init < 0)
+		return 0;
+	syscall(SYS_pidfd_send_signal, init, shutdown_signal(s, rt.init), NULL, 0);
+	return rt.ready || !init_says_ready(rt.init);
+}
+
+static int ask_and_wait(struct ve *ve, const struct runtime *rt, int keeper, int timeout_ms, struct error *e)
+{
+	enum { AGAIN_MS = 1000 };
 	cleanup_spec struct spec *s = NULL;
 	int r = spec_load(ve, &s, e);
-	if (r)
+	if (r || (r = thaw(ve, rt, e)))
 		return r;
-	if (rt->state == VE_PAUSED) {
-		char path[600];
-		FORMAT(path, "%s/ve", rt->cgroup);
-		if ((r = cgroup_freeze(path, 0, ve->host->cancel_fd, e)))
-			return r;
-	}
-	int64_t seconds = spec_integer(s, "stop.timeout", 90);
+	int64_t seconds = spec_integer(s, "stop.timeout", 90), start = now_ms();
 	if (timeout_ms <= 0)
 		timeout_ms = seconds >= INT_MAX / 1000 ? -1 : (int)(seconds * 1000);
 	/* First the keeper: an init that is on its way to a reboot already would not listen, and come up again. */
 	if (syscall(SYS_pidfd_send_signal, keeper, SIGTERM, NULL, 0) && errno != ESRCH)
 		return error_sys(e, errno, "stop", "signal to the keeper");
-	if (syscall(SYS_pidfd_send_signal, init, shutdown_signal(s, rt->init), NULL, 0) && errno != ESRCH)
-		return error_sys(e, errno, "stop", "signal to init");
-	return wait_pidfd(ve->host, keeper, timeout_ms, e);
+	for (;;) {
+		int heard = ask_init(ve, s);
+		int64_t left = timeout_ms < 0 ? INT_MAX : start + timeout_ms - now_ms();
+		if (left <= 0)
+			return -ETIMEDOUT;
+		int slice = heard ? (timeout_ms < 0 ? -1 : (int)left) : (int)(left < AGAIN_MS ? left : AGAIN_MS);
+		r = wait_pidfd(ve->host, keeper, slice, e);
+		if (r != -ETIMEDOUT)
+			return r;
+	}
 }
 
 /* Under the lock from before the kill, so that the reaper, which sees the keeper's end too, keeps out of the way. */
@@ -163,11 +189,11 @@ static int stop(struct ve *ve, int timeout_ms, int force, struct error *e)
 	if (!rt.alive) {
 		if (rt.present && (r = reap_after(ve, e)))
 			return r;
-		return error_set(e, VE_E_STATE, ESRCH, "stop", "start it first: vectl start NAME", "it is not running");
+		return error_set(e, VE_E_STATE, ESRCH, "stop", NULL, "it is not running");
 	}
 	struct error why = {0};
 	cleanup_fd int keeper = runtime_open_keeper(ve, &rt, &why), init = runtime_open_init(ve, &rt, &why);
-	if (!force && (keeper < 0 || init < 0)) {
+	if (!force && keeper < 0) {
 		if (rt.state == VE_STARTING)
 			return error_set(e, VE_E_STATE, EAGAIN, "stop",
 				"wait for it: vectl wait NAME --state running; or --force", "it is still starting");
@@ -175,7 +201,7 @@ static int stop(struct ve *ve, int timeout_ms, int force, struct error *e)
 		return -ESRCH;
 	}
 	/* Not under the change lock: a stop that takes a minute must not keep a `stop --force` waiting. */
-	r = force ? -ETIMEDOUT : ask_and_wait(ve, &rt, init, keeper, timeout_ms, e);
+	r = force ? -ETIMEDOUT : ask_and_wait(ve, &rt, keeper, timeout_ms, e);
 	if (r == -ETIMEDOUT)
 		return force_stop(ve, &rt, init, keeper, e);
 	return r < 0 ? r : reap_after(ve, e);
@@ -192,10 +218,8 @@ int ve_stopped_fd(struct ve *ve)
 	struct error *e = host_begin(ve->host);
 	struct runtime rt;
 	int r = runtime_read(ve->host, ve->name, &rt, e);
-	if (!r && rt.alive && rt.keeper <= 0) { /* being started: that has the change lock */
-		cleanup_fd int lock = change_lock(ve, e);
-		r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
-	}
+	if (!r && rt.alive && rt.keeper <= 0)
+		r = error_set(e, VE_E_STATE, EAGAIN, "watch", "try again", "it is being started");
 	if (!r && !rt.alive)
 		r = error_set(e, VE_E_STATE, ESRCH, "watch", "start it first: vectl start NAME", "it is not running");
 	return error_of(ve, e, r ? r : runtime_open_keeper(ve, &rt, e));

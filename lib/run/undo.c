@@ -32,7 +32,7 @@ static void forget_id_lock(struct ve *ve)
 	if (ids_of(ve, &ids, &ignored) || ids_lock_path(&ids, path, sizeof path))
 		return;
 	/* Removed only by who holds it: one that is held is a running VE's. */
-	cleanup_fd int fd = lock_file(path, 0, &ignored, "release the host ids");
+	cleanup_fd int fd = lock_file(path, &ignored, "release the host ids");
 	if (fd >= 0)
 		unlink(path);
 }
@@ -48,7 +48,11 @@ int undo(struct ve *ve, struct error *e)
 	char cgroup[512], path[PATH_MAX];
 	int r = read_file_at(dir, "undo", 4096, &text, NULL);
 	/* No record, or an empty one: the start died before it made anything but the folder. */
-	if (r >= 0 && !recorded_cgroup(ve, text, cgroup, sizeof cgroup) && (r = cgroup_destroy(cgroup, e)) < 0)
+	if (r >= 0 && *text && recorded_cgroup(ve, text, cgroup, sizeof cgroup))
+		return error_set(e, VE_E_FAILED, EBADMSG, "remove what the VE left",
+			"remove its cgroup and then that folder by hand", "%s/%s/undo: damaged", ve->host->run,
+			ve->name);
+	if (r >= 0 && *text && (r = cgroup_destroy(cgroup, e)) < 0)
 		return r;
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
 	disk_settle(path);
@@ -66,18 +70,13 @@ int ve_reap(struct ve *ve)
 {
 	struct error *e = host_begin(ve->host);
 	struct runtime rt;
-	cleanup_fd int lock = change_lock(ve, e);
+	cleanup_fd int lock = change_lock_try(ve, e);
+	if (lock == -EAGAIN)
+		return error_of(ve, e,
+			error_set(e, VE_E_BUSY, EAGAIN, "reap", "try again", "somebody is changing it right now"));
 	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
 	if (r < 0)
 		return error_of(ve, e, r);
-	if (!rt.present) {
-		/* Destroyed while this waited for the lock: then taking it made its file anew. */
-		char path[PATH_MAX], lock_path[PATH_MAX];
-		FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
-		FORMAT(lock_path, "%s/.lock/%s", ve->host->run, ve->name);
-		if (access(path, F_OK) && errno == ENOENT)
-			unlink(lock_path);
-	}
 	if (!rt.present || rt.alive)
 		return 0;
 	r = undo(ve, e);

@@ -96,6 +96,9 @@ int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive,
 			return r;
 		if (reached(&rt, state, ready, &seen))
 			return 0;
+		if (ready && !rt.alive && !was_alive)
+			return error_set(
+				e, VE_E_STATE, ESRCH, "wait", "start it first: vectl start NAME", "it is not running");
 		if (ready && !rt.alive && was_alive)
 			return error_set(e, VE_E_FAILED, ESRCH, "wait", "look at `vectl logs NAME`",
 				"it ended before it was ready");
