@@ -123,6 +123,13 @@ static int has_filesystem(const char *list, const char *name)
 	return 0;
 }
 
+/* A module that nothing has used since boot is in no list yet: opening the file system loads it, as a mount would. */
+static int opens_filesystem(const char *name)
+{
+	cleanup_fd int fd = syscall(SYS_fsopen, name, 1 /* FSOPEN_CLOEXEC */);
+	return fd >= 0;
+}
+
 int facts_probe(struct host_facts *ret, struct error *e)
 {
 	struct host_facts f = {0};
@@ -148,7 +155,7 @@ int facts_probe(struct host_facts *ret, struct error *e)
 	f.clone_into_cgroup = syscall(SYS_clone3, NULL, 0) < 0 && errno != ENOSYS;
 	cleanup_free char *list = NULL;
 	if (read_file_at(AT_FDCWD, "/proc/filesystems", 65536, &list, NULL) >= 0) {
-		f.overlay = has_filesystem(list, "overlay");
+		f.overlay = has_filesystem(list, "overlay") || opens_filesystem("overlay");
 		f.mqueue = has_filesystem(list, "mqueue");
 	}
 	*ret = f;
