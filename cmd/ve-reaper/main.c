@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ve-reaper ROOT: one small root process for each root folder on hosts without systemd. It waits for the ends of VEs
- * and removes what their unprivileged keepers cannot: cgroups, the runtime folder. It goes when the last VE has gone.
- * Killed, it costs nothing: the next vectl that touches the VE does the same.
+ * ve-reaper ROOT CGROUP: one small root process for each root folder on hosts without systemd. It waits for the ends of
+ * VEs and removes what their unprivileged keepers cannot: cgroups, the runtime folder. It goes when the last VE has
+ * gone. Killed, it costs nothing: the next vectl that touches the VE does the same.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -153,13 +153,35 @@ static void wait_for_something(struct ve_host *host, const char *run, int inotif
 	reap_due(host);
 }
 
+/* TREE/vectl/.reaper: out of it into the tree's root, and away with it and, where no VE is left, its parent. */
+static void leave_cgroup(const char *cgroup)
+{
+	char path[PATH_MAX];
+	int up = 2;
+	snprintf(path, sizeof path - 16, "%s", cgroup);
+	while (up-- && strrchr(path, '/'))
+		*strrchr(path, '/') = 0;
+	strcat(path, "/cgroup.procs");
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		return;
+	close(fd);
+	rmdir(cgroup);
+	snprintf(path, sizeof path, "%.*s", (int)(strrchr(cgroup, '/') - cgroup), cgroup);
+	rmdir(path);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 2) {
-		fprintf(stderr, "usage: ve-reaper ROOT (started by vectl)\n");
+	if (argc != 3) {
+		fprintf(stderr, "usage: ve-reaper ROOT CGROUP (started by vectl)\n");
 		return 2;
 	}
 	setsid();
+	/* Started with every signal blocked; a service or a host that stops must not wait for this. */
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	prctl(PR_SET_NAME, "ve-reaper");
@@ -187,5 +209,6 @@ int main(int argc, char **argv)
 			break;
 	}
 	ve_host_close(host);
+	leave_cgroup(argv[2]);
 	return 0;
 }

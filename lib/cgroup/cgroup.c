@@ -90,9 +90,11 @@ int cgroup_destroy(const char *path, struct error *e)
 	/* The root's own folder goes with its last VE; EBUSY and ENOTEMPTY say that there are others. */
 	char top[PATH_MAX];
 	FORMAT(top, "%s", path);
-	char *slash = strrchr(top, '/');
+	char *slash = strrchr(top, '/'), reaper[PATH_MAX];
 	if (slash) {
 		*slash = 0;
+		if (FORMAT(reaper, "%s/" REAPER_CGROUP, top) >= 0)
+			rmdir(reaper);
 		rmdir(top);
 	}
 	return 0;

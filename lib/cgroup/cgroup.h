@@ -21,6 +21,9 @@ int cgroup_is_populated(const char *path);
 /* A number of a file such as memory.current; -1 where it is not there. */
 int64_t cgroup_number(const char *path, const char *file);
 
+/* Beside the VEs of a root; no VE can have that name. */
+#define REAPER_CGROUP ".reaper"
+
 /* mkdir; the parent `vectl` is made on demand. */
 int cgroup_make(const char *path, struct error *e);
 

@@ -31,8 +31,11 @@ int undo(struct ve *ve, struct error *e);
 /* Names the VE in an error that does not name one yet; returns r. */
 int error_of(struct ve *ve, struct error *e, int r);
 
-/* Starts the root's reaper unless it is there. Its absence is no failure: the next vectl reaps. */
-void reaper_wake(struct ve_host *host);
+/*
+ * Starts the root's reaper unless it is there, in a cgroup of its own beside the VEs' (top: theirs), since it outlives
+ * whatever started it. Its absence is no failure: the next vectl reaps.
+ */
+void reaper_wake(struct ve_host *host, const char *top);
 
 /* was_alive: the end of the VE is an end of the waiting for its readiness, even before it was seen alive. */
 int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive, struct error *e);

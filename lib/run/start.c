@@ -400,7 +400,7 @@ static int settle(struct ve *ve, struct runtime *rt, struct error *e)
 	return r;
 }
 
-static int start_locked(struct ve *ve, struct error *e)
+static int start_locked(struct ve *ve, char top[512], struct error *e)
 {
 	cleanup_spec struct spec *s = NULL;
 	cleanup_plan struct plan *p = NULL;
@@ -422,6 +422,10 @@ static int start_locked(struct ve *ve, struct error *e)
 		return r;
 	if ((r = launch(ve, p, e)))
 		return r;
+	for (size_t i = 0; i < p->nsteps && !*top; i++)
+		if (p->step[i].op == OP_CGROUP_MAKE) /* the first is the VE's own folder */
+			snprintf(top, 512, "%.*s", (int)(strrchr(p->step[i].s[0], '/') - p->step[i].s[0]),
+				p->step[i].s[0]);
 	save_spec(ve, s);
 	return 0;
 }
@@ -432,10 +436,11 @@ int ve_start(struct ve *ve, const struct ve_start_options *options)
 	struct ve_start_options o = {0};
 	if (options)
 		memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
-	int r = start_locked(ve, e);
+	char top[512] = "";
+	int r = start_locked(ve, top, e);
 	if (r < 0)
 		return error_of(ve, e, r);
-	reaper_wake(ve->host);
+	reaper_wake(ve->host, top);
 	if (o.wait == VE_WAIT_READY)
 		return error_of(ve, e, wait_for(ve, VE_RUNNING, 1, o.timeout_ms ? o.timeout_ms : 120000, 1, e));
 	return 0;

@@ -87,7 +87,7 @@ int ve_reap(struct ve *ve)
  * The reaper holds RUN/.reaper while it watches. It lets go first and looks for VEs once more after that, so that one
  * started in between is seen by it or by the reaper that is started here.
  */
-void reaper_wake(struct ve_host *host)
+void reaper_wake(struct ve_host *host, const char *top)
 {
 	char path[PATH_MAX];
 	FORMAT(path, "%s/.reaper", host->run);
@@ -100,8 +100,13 @@ void reaper_wake(struct ve_host *host)
 		return;
 	char program[PATH_MAX];
 	FORMAT(program, "%s/ve-reaper", host_libexec_dir);
-	const char *argv[] = {"ve-reaper", *host->root ? host->root : "/", NULL};
+	char leaf[600];
+	FORMAT(leaf, "%s/" REAPER_CGROUP, top);
+	const char *argv[] = {"ve-reaper", *host->root ? host->root : "/", leaf, NULL};
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const int fds[] = {null, null, null};
-	spawn_detached(-1, program, argv, fds, 3);
+	mkdir(leaf, 0755);
+	cleanup_fd int cgroup = open(leaf, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (spawn_detached(cgroup, program, argv, fds, 3) && cgroup >= 0)
+		spawn_detached(-1, program, argv, fds, 3); /* one that just went took the cgroup along */
 }
