@@ -149,15 +149,20 @@ int ve_pause(struct ve *ve);  /* all processes are frozen on return. -EINVAL and
 int ve_resume(struct ve *ve); /* -EINVAL and VE_E_STATE: it is not paused */
 /*
  * Waits for `state`, and with VE_RUNNING and `ready` non-zero until init is ready; does nothing to the VE. timeout_ms 0
- * looks once. -ETIMEDOUT and VE_E_TIMEOUT; -ESRCH and VE_E_STATE: it is stopped, and will not be ready.
+ * looks once. -ETIMEDOUT and VE_E_TIMEOUT; with `ready`: -ESRCH and VE_E_STATE: it is stopped; -ESRCH and VE_E_FAILED:
+ * it ended before it was ready.
  */
 int ve_wait(struct ve *ve, int state, int ready, int timeout_ms);
 /* With its disk; the handle is to be closed still. -EBUSY and VE_E_STATE: it runs, and force is 0. */
 int ve_destroy(struct ve *ve, int force);
-int ve_reap(struct ve *ve); /* removes what a crash left; 1 when there was something, 0 when not */
+/*
+ * Removes what a crash left: 1 when there was something, 0 when not. Waits for nobody: -EAGAIN and VE_E_BUSY: somebody
+ * is starting, stopping or changing it right now.
+ */
+int ve_reap(struct ve *ve);
 /*
  * Pollable fd that becomes readable when the VE has stopped; a reboot inside is no stop. -ESRCH and VE_E_STATE: it is
- * not running. The caller closes it.
+ * not running; -EAGAIN and VE_E_STATE: it is being started. The caller closes it.
  */
 int ve_stopped_fd(struct ve *ve);
 
