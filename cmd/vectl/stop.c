@@ -24,13 +24,22 @@ struct stop {
 	struct start start; /* of restart */
 };
 
+static int end(struct cli *cli, struct ve *ve, const struct stop *stop)
+{
+	int r = ve_stop(ve, stop->timeout_ms, stop->force);
+
+	if (r > 0)
+		cli_note(cli, "%s: it did not shut down in time, and was killed", ve_name(ve));
+	return r;
+}
+
 static int stop_one(struct cli *cli, struct ve *ve, void *p)
 {
 	const struct stop *stop = p;
 
 	if (stop->all && ve_state(ve) == VE_STOPPED)
 		return EXIT_DONE;
-	if (ve_stop(ve, stop->timeout_ms, stop->force) < 0)
+	if (end(cli, ve, stop) < 0)
 		return cli_fail(cli);
 	return cli_done(cli, ve_name(ve), ve_state_name(VE_STOPPED));
 }
@@ -42,7 +51,7 @@ static int restart_one(struct cli *cli, struct ve *ve, void *p)
 
 	if (stop->all && state == VE_STOPPED)
 		return EXIT_DONE;
-	if (state != VE_STOPPED && ve_stop(ve, stop->timeout_ms, stop->force) < 0)
+	if (state != VE_STOPPED && end(cli, ve, stop) < 0)
 		return cli_fail(cli);
 	return cli_start(cli, ve, &stop->start);
 }

@@ -140,9 +140,9 @@ struct ve_start_options {
  */
 int ve_start(struct ve *ve, const struct ve_start_options *options);
 /*
- * Asks init to shut down, and kills what is left after timeout_ms; 0: the spec's stop.timeout. force non-zero: kills at
- * once. -ESRCH and VE_E_STATE: it is not running; -EAGAIN and VE_E_STATE: it is still starting (without force);
- * -EINTR: it has been asked, and goes on shutting down.
+ * Asks init to shut down, and kills what is left after timeout_ms, which returns 1; 0: the spec's stop.timeout. force
+ * non-zero: kills at once. -ESRCH and VE_E_STATE: it is not running; -EAGAIN and VE_E_STATE: it is still starting
+ * (without force); -EINTR: it has been asked, and goes on shutting down.
  */
 int ve_stop(struct ve *ve, int timeout_ms, int force);
 int ve_pause(struct ve *ve);  /* all processes are frozen on return. -EINVAL and VE_E_STATE: it is not running */

@@ -202,8 +202,10 @@ static int stop(struct ve *ve, int timeout_ms, int force, struct error *e)
 	}
 	/* Not under the change lock: a stop that takes a minute must not keep a `stop --force` waiting. */
 	r = force ? -ETIMEDOUT : ask_and_wait(ve, &rt, keeper, timeout_ms, e);
-	if (r == -ETIMEDOUT)
-		return force_stop(ve, &rt, init, keeper, e);
+	if (r == -ETIMEDOUT) {
+		r = force_stop(ve, &rt, init, keeper, e);
+		return r < 0 ? r : !force;
+	}
 	return r < 0 ? r : reap_after(ve, e);
 }
 
