@@ -332,7 +332,10 @@ static int exec_init(const struct wire_step *s, struct boot *b)
 	setsid();
 	for (int i = 0; i < 3; i++)
 		TRY("console", dup2(v.tty, i));
-	TRY("close_range", sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC));
+	/* Downwards, each before its place is taken; sync lies above them all. */
+	for (unsigned i = 0; i < plan->listen_fds; i++)
+		TRY("LISTEN_FDS", dup2(SFD_COUNT_END + i, 3 + i));
+	TRY("close_range", sys_close_range(3 + plan->listen_fds, ~0u, CLOSE_RANGE_CLOEXEC));
 	umask(022);
 	string_list(wire_string(plan, s, 0), s->len[0], candidate, 16);
 	string_list(wire_string(plan, s, 1), s->len[1], argv, 64);
@@ -403,8 +406,12 @@ void init_of_ve(struct boot *b)
 	prctl(PR_SET_NAME, "ve-init");
 	unblock_signals();
 	/* Folders of the host's: the image's links could lead through them (/sbin/init -> /proc/self/fd/N/../..). */
-	if (sys_close_range(3, b->sync - 1, 0) || sys_close_range(b->sync + 1, ~0u, 0))
+	const unsigned listen = SFD_COUNT_END, n = plan->listen_fds;
+	const int sync = fcntl(b->sync, F_DUPFD_CLOEXEC, listen + SFD_LISTEN_MAX);
+	if (sync < 0 || sys_close_range(3, listen - 1, 0) || sys_close_range(listen + n, sync - 1, 0) ||
+		sys_close_range(sync + 1, ~0u, 0))
 		_exit(1);
+	b->sync = sync;
 	run_steps(ACTOR_INIT, init_step, b);
 	_exit(127);
 }

@@ -212,6 +212,8 @@ static int spawn_server(void)
 		for (size_t i = 0; i < sizeof keepers / sizeof *keepers; i++)
 			if (keepers[i] >= 0)
 				close(keepers[i]);
+		if (plan->listen_fds)
+			sys_close_range(SFD_COUNT_END, SFD_COUNT_END + plan->listen_fds - 1, 0);
 		struct server s = {
 			.keeper = sp[1],
 			.control = SFD_CONTROL,
@@ -538,7 +540,7 @@ static void forget_caller(void)
 
 static void fresh_process(void)
 {
-	sys_close_range(SFD_COUNT_END, ~0u, 0);
+	sys_close_range(SFD_COUNT_END + plan->listen_fds, ~0u, 0);
 	struct sigaction sa = {.sa_handler = SIG_DFL};
 	for (int i = 1; i < NSIG; i++)
 		sigaction(i, &sa, NULL);

@@ -71,10 +71,25 @@ static int fail_with_console(struct cli *cli, struct ve *ve, time_t since)
 	return status;
 }
 
+/* What a service manager hands to this process (sd_listen_fds(3)) is for the VE's init. Returns how many. */
+static size_t take_listen_fds(int fds[VE_LISTEN_FDS_MAX])
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	long n = pid && count && strtol(pid, NULL, 10) == getpid() ? strtol(count, NULL, 10) : 0;
+
+	for (long i = 0; i < n && i < VE_LISTEN_FDS_MAX; i++)
+		fds[i] = 3 + (int)i;
+	return n < 0 ? 0 : (size_t)n; /* too many are refused by the library */
+}
+
 int cli_start(struct cli *cli, struct ve *ve, const struct start *start)
 {
 	time_t since = time(NULL);
-	int r = ve_start(ve, &start->options);
+	struct ve_start_options how = start->options;
+	int fds[VE_LISTEN_FDS_MAX];
+	how.n_listen_fds = cli->several ? 0 : take_listen_fds(fds); /* whose of several VEs would they be? */
+	how.listen_fds = fds;
+	int r = ve_start(ve, &how);
 	cli_progress_clear();
 	if (r < 0)
 		return fail_with_console(cli, ve, since);

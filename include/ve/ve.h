@@ -128,10 +128,18 @@ const char *ve_state_name(int state); /* constant; "unknown" for no state */
 int ve_state(struct ve *ve);          /* enum ve_state, at this moment; asks no process */
 
 enum { VE_WAIT_RUNNING = 0, VE_WAIT_READY = 1 };
+enum { VE_LISTEN_FDS_MAX = 16 };
 struct ve_start_options {
 	size_t size;
 	int wait;       /* VE_WAIT_... */
 	int timeout_ms; /* of VE_WAIT_READY; 0: 120,000 */
+	/*
+	 * Sockets, FIFOs or character devices that init finds at 3 and up with LISTEN_FDS and LISTEN_PID set
+	 * (sd_listen_fds(3)), in each boot until the VE is stopped; at most VE_LISTEN_FDS_MAX. They stay the caller's.
+	 * Anything else: -EINVAL and VE_E_USAGE.
+	 */
+	const int *listen_fds;
+	size_t n_listen_fds;
 };
 /*
  * `options` may be NULL. Returns when init has been exec'd, or, with VE_WAIT_READY, when it is ready; -ETIMEDOUT and

@@ -445,6 +445,12 @@ static void exec_init(struct builder *b)
 	add_env("env.PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", l);
 	add_env("env.TERM", "linux", l);
 	spec_each(b->in->spec, add_env, l);
+	if (b->in->listen_fds) {
+		char count[16];
+		snprintf(count, sizeof count, "%u", b->in->listen_fds);
+		add_env("env.LISTEN_FDS", count, l);
+		add_env("env.LISTEN_PID", "1", l);
+	}
 	if (l->full && !b->failed)
 		b->failed = error_set(b->e, VE_E_SPEC, E2BIG, "plan the start", "shorten it, or take some away",
 			"env: at most 250 variables, 255 bytes each, %d bytes in all", LIST_BYTES);
@@ -478,6 +484,7 @@ int plan_build(const struct plan_input *in, struct plan **ret, struct error *e)
 	struct builder b = {.in = in, .plan = p, .e = e};
 	snprintf(p->name, sizeof p->name, "%s", in->name);
 	p->ids = in->ids;
+	p->listen_fds = in->listen_fds;
 	int r = check_host(&b);
 	if (r)
 		return r;

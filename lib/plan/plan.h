@@ -22,7 +22,8 @@ struct plan_input {
 	const char *image_root; /* the image's root file system */
 	const char *supervisor; /* path of the program */
 	struct id_range ids;
-	uint64_t caps; /* bit n: processes of the VE may have capability n */
+	unsigned listen_fds; /* how many init gets (sd_listen_fds) */
+	uint64_t caps;       /* bit n: processes of the VE may have capability n */
 };
 
 struct plan_step {
@@ -37,6 +38,7 @@ struct plan_step {
 struct plan {
 	char name[64];
 	struct id_range ids;
+	unsigned listen_fds;
 	struct plan_step *step;
 	size_t nsteps, room;
 	char **note; /* what was left out, and why; each a sentence for the user */

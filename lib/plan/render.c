@@ -166,6 +166,7 @@ static void wire_fill(const struct plan *p, const struct plan_blob *blobs, uint3
 		.owner = p->ids.owner,
 		.base = p->ids.base,
 		.nsteps = p->nsteps,
+		.listen_fds = p->listen_fds,
 		.fault_step = fault_step};
 	snprintf(h->version, sizeof h->version, "%s", VE_VERSION);
 	snprintf(h->name, sizeof h->name, "%s", p->name);

@@ -109,7 +109,7 @@ struct wire_header {
 	uint32_t owner, base;
 	uint32_t nsteps;
 	uint32_t fault_actor, fault_step; /* test builds alone: die after this step; fault_step ~0: never */
-	uint32_t pad;
+	uint32_t listen_fds;              /* handed over from SFD_COUNT_END on: init's from 3 on */
 	struct wire_blob blob[BLOB_COUNT];
 	struct wire_step step[];
 };
@@ -126,7 +126,8 @@ enum supervisor_fd {
 	SFD_LOG1,
 	SFD_CGROUP_VE,   /* folder NAME/ve: limits; roots of later boots are made there */
 	SFD_CGROUP_ROOT, /* folder NAME/ve/root1 */
-	SFD_COUNT_END,
+	SFD_COUNT_END,   /* then those that init gets */
+	SFD_LISTEN_MAX = 16,
 };
 
 enum report_kind { REPORT_FAILED = 1, REPORT_RUNNING = 2, REPORT_NOTE = 3 /* an optional step failed */ };

@@ -35,6 +35,8 @@ static inline const struct wire_header *wire_check(const void *data, size_t size
 		return NULL;
 	if (strncmp(h->version, version, sizeof h->version) || !memchr(h->name, 0, sizeof h->name))
 		return NULL;
+	if (h->listen_fds > SFD_LISTEN_MAX)
+		return NULL;
 	if (h->nsteps > 4096 || !wire_range_ok(h, sizeof *h, (uint64_t)h->nsteps * sizeof h->step[0]))
 		return NULL;
 	for (uint32_t i = 0; i < h->nsteps; i++) {

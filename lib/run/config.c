@@ -143,7 +143,7 @@ static int show_plan(struct ve *ve, int (*show)(const struct plan *p, char **ret
 	cleanup_plan struct plan *p = NULL;
 	int r = spec_load(ve, &s, e);
 	if (!r)
-		r = plan_of(ve, s, &p, e);
+		r = plan_of(ve, s, 0, &p, e);
 	return error_of(ve, e, r ? r : show(p, ret_text, e));
 }
 

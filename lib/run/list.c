@@ -234,7 +234,7 @@ int ve_info_json(struct ve *ve, char **ret_json)
 		(r = ids_of(ve, &ids, e)))
 		return error_of(ve, e, r);
 	struct error no_plan = {0};
-	plan_of(ve, s, &p, &no_plan);
+	plan_of(ve, s, 0, &p, &no_plan);
 	struct json_writer *w = jw_new(1);
 	if (!w)
 		return error_of(ve, e, error_sys(e, ENOMEM, "info", "memory"));

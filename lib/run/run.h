@@ -13,7 +13,7 @@ int spec_load(struct ve *ve, struct spec **ret, struct error *e);
 int spec_save(struct ve *ve, const struct spec *s, struct error *e);
 
 /* The plan of the VE's next start, from its spec and this host's facts. */
-int plan_of(struct ve *ve, const struct spec *s, struct plan **ret, struct error *e);
+int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct plan **ret, struct error *e);
 
 /* A pidfd of the VE's keeper, checked. */
 int runtime_open_keeper(struct ve *ve, const struct runtime *rt, struct error *e);

@@ -23,9 +23,10 @@ struct launch {
 	struct error *e;
 	uint32_t fault_step;
 	char cgroup[512];
-	int fd[SFD_COUNT_END]; /* what becomes the supervisor's; -1: not yet */
-	int report;            /* our end */
-	int runtime;           /* the runtime folder is ours */
+	const int *listen_fds;                  /* the caller's */
+	int fd[SFD_COUNT_END + SFD_LISTEN_MAX]; /* what becomes the supervisor's; -1: not yet */
+	int report;                             /* our end */
+	int runtime;                            /* the runtime folder is ours */
 	void *seccomp[BLOB_COUNT];
 	size_t seccomp_size[BLOB_COUNT];
 };
@@ -197,7 +198,9 @@ static int spawn_supervisor(struct launch *l, const struct plan_step *s)
 	for (int i = 0; i < 3; i++)
 		l->fd[i] = null;
 	const char *argv[] = {"ve-supervisor", l->ve->name, NULL};
-	int r = spawn_detached(cgroup, s->s[0], argv, l->fd, SFD_COUNT_END);
+	for (unsigned i = 0; i < l->plan->listen_fds; i++)
+		l->fd[SFD_COUNT_END + i] = l->listen_fds[i];
+	int r = spawn_detached(cgroup, s->s[0], argv, l->fd, SFD_COUNT_END + (int)l->plan->listen_fds);
 	for (int i = 0; i < 3; i++)
 		l->fd[i] = -1;
 	if (r < 0)
@@ -326,10 +329,15 @@ static int run_plan(struct launch *l)
 	return await_report(l);
 }
 
-static int launch(struct ve *ve, const struct plan *p, struct error *e)
+static int launch(struct ve *ve, const struct plan *p, const int *listen_fds, struct error *e)
 {
-	struct launch l = {.ve = ve, .plan = p, .e = e, .report = -1, .fault_step = fault_from_environment(p)};
-	for (int i = 0; i < SFD_COUNT_END; i++)
+	struct launch l = {.listen_fds = listen_fds,
+		.ve = ve,
+		.plan = p,
+		.e = e,
+		.report = -1,
+		.fault_step = fault_from_environment(p)};
+	for (size_t i = 0; i < ARRAY_SIZE(l.fd); i++)
 		l.fd[i] = -1;
 	for (size_t i = 0; i < p->nsteps; i++)
 		if (p->step[i].op == OP_CGROUP_MAKE) {
@@ -351,7 +359,7 @@ static int launch(struct ve *ve, const struct plan *p, struct error *e)
 
 /* ---- public */
 
-int plan_of(struct ve *ve, const struct spec *s, struct plan **ret, struct error *e)
+int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct plan **ret, struct error *e)
 {
 	struct host_facts facts;
 	struct id_range ids;
@@ -377,6 +385,7 @@ int plan_of(struct ve *ve, const struct spec *s, struct plan **ret, struct error
 		.image_root = image,
 		.supervisor = supervisor,
 		.ids = ids,
+		.listen_fds = listen_fds,
 		.caps = confine_default_caps(),
 	};
 	return plan_build(&in, ret, e);
@@ -400,7 +409,23 @@ static int settle(struct ve *ve, struct runtime *rt, struct error *e)
 	return r;
 }
 
-static int start_locked(struct ve *ve, char top[512], struct error *e)
+/* A folder or a file of the host's would be a way out of the VE. */
+static int check_listen_fds(const struct ve_start_options *o, struct error *e)
+{
+	if (o->n_listen_fds > SFD_LISTEN_MAX)
+		return error_set(e, VE_E_USAGE, EINVAL, tried, NULL, "%zu fds for init, where %d are possible",
+			o->n_listen_fds, SFD_LISTEN_MAX);
+	for (size_t i = 0; i < o->n_listen_fds; i++) {
+		struct stat st;
+		if (fstat(o->listen_fds[i], &st) ||
+			!(S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+			return error_set(e, VE_E_USAGE, EINVAL, tried, "give it sockets, FIFOs or character devices",
+				"fd %d is not one that init may have", o->listen_fds[i]);
+	}
+	return 0;
+}
+
+static int start_locked(struct ve *ve, const struct ve_start_options *o, char top[512], struct error *e)
 {
 	cleanup_spec struct spec *s = NULL;
 	cleanup_plan struct plan *p = NULL;
@@ -418,9 +443,9 @@ static int start_locked(struct ve *ve, char top[512], struct error *e)
 			"it is %s already", ve_state_name(rt.state));
 	if (rt.present && (r = undo(ve, e)))
 		return r;
-	if ((r = spec_load(ve, &s, e)) || (r = plan_of(ve, s, &p, e)))
+	if ((r = spec_load(ve, &s, e)) || (r = plan_of(ve, s, (unsigned)o->n_listen_fds, &p, e)))
 		return r;
-	if ((r = launch(ve, p, e)))
+	if ((r = launch(ve, p, o->listen_fds, e)))
 		return r;
 	for (size_t i = 0; i < p->nsteps && !*top; i++)
 		if (p->step[i].op == OP_CGROUP_MAKE) /* the first is the VE's own folder */
@@ -437,7 +462,9 @@ int ve_start(struct ve *ve, const struct ve_start_options *options)
 	if (options)
 		memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
 	char top[512] = "";
-	int r = start_locked(ve, top, e);
+	int r = check_listen_fds(&o, e);
+	if (!r)
+		r = start_locked(ve, &o, top, e);
 	if (r < 0)
 		return error_of(ve, e, r);
 	reaper_wake(ve->host, top);

@@ -301,3 +301,31 @@ test_background_child_does_not_hold_exec() {
 	[ $((SECONDS - began)) -lt 10 ] || die "exec waited for a background child"
 	guest e1 sh -c 'killall sleep || true'
 }
+
+# A service manager's sockets reach the VE's init, now and after a reboot (sd_listen_fds(3)); a folder does not.
+test_listen_fds() {
+	ok vectl create e30 --image busybox
+	local activate='
+import os, socket, sys
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen()
+fd = os.dup(s.fileno()) if sys.argv[1] == "socket" else os.open("/", os.O_RDONLY)
+os.dup2(fd, 40)
+os.dup2(40, 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execvp(sys.argv[2], sys.argv[2:])'
+	fails 2 python3 -c "$activate" folder vectl start e30
+	ok python3 -c "$activate" socket vectl start e30
+	local boot
+	for boot in 1 2; do
+		until_ 10 sh -c "vectl info e30 --json | grep -q '\"boot\": $boot'"
+		guest e30 sh -c 'tr "\0" "\n" </proc/1/environ'
+		like "$OUT" '^LISTEN_FDS=1$' 'environment of init'
+		like "$OUT" '^LISTEN_PID=1$' 'environment of init'
+		guest e30 sh -c 'readlink /proc/1/fd/3; ls /proc/1/fd'
+		like "$OUT" '^socket:' 'what init has at 3'
+		[ "$boot" = 2 ] || vectl exec e30 -- reboot
+	done
+	ok vectl destroy --force e30
+}
