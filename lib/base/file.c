@@ -113,6 +113,8 @@ int read_file_at(int dir, const char *path, size_t limit, char **ret, size_t *re
 		size += (size_t)n;
 		if (size > limit)
 			return -EFBIG;
+		if ((off_t)size == st.st_size && size < room)
+			break; /* asked for more and got all there is: no second read to hear it again */
 	}
 	text[size] = '\0';
 	*ret = TAKE_PTR(text);
