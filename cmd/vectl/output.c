@@ -149,6 +149,24 @@ static void keep_error(struct cli *cli, const struct said *e, const char *code)
 	keep_result(cli, body);
 }
 
+void cli_add_to_error(struct cli *cli, const char *key, const char *text)
+{
+	char *body = NULL, *last = cli->n_results ? cli->results[cli->n_results - 1] : NULL;
+	size_t size;
+	if (!last || strncmp(last, "\"error\":", 8) != 0)
+		return;
+	FILE *out = open_memstream(&body, &size);
+	if (!out)
+		out_of_memory();
+	fprintf(out, "%.*s,\"%s\":", (int)strlen(last) - 1, last, key);
+	cli_json_string(out, text);
+	fputc('}', out);
+	if (fclose(out))
+		out_of_memory();
+	free(last);
+	cli->results[cli->n_results - 1] = body;
+}
+
 static void print_line(const struct said *e)
 {
 	const char *parts[] = {"vectl", e->ve, e->tried, e->message, e->remedy};

@@ -66,7 +66,17 @@ static int fail_with_console(struct cli *cli, struct ve *ve, time_t since)
 	int code = ve_error_code(cli->host), status = cli_fail(cli);
 	int may_tell = code == VE_E_FAILED || code == VE_E_TIMEOUT || code == VE_E_NO_INIT;
 
-	if (may_tell && !cli->json && !cli->quiet)
+	if (may_tell && cli->json) {
+		char *text = NULL;
+		size_t size;
+		FILE *out = open_memstream(&text, &size);
+		if (out) {
+			logs_print_last(ve, since, LAST_LINES, "", out);
+			if (!fclose(out))
+				cli_add_to_error(cli, "console", text);
+		}
+		free(text);
+	} else if (may_tell && !cli->quiet)
 		logs_print_last(ve, since, LAST_LINES, "  ", stderr);
 	return status;
 }

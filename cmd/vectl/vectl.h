@@ -102,6 +102,8 @@ static inline void cli_free_text(char **text)
 }
 
 /* ---- what is said (output.c) */
+/* One more member of the error that --json will print, when the last result was one. */
+void cli_add_to_error(struct cli *cli, const char *key, const char *text);
 int cli_fail(struct cli *cli); /* the host's last error; returns its exit status. --json: kept for the document */
 int cli_usage(struct cli *cli, const char *verb, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* An error of the command itself: a line "vectl: [ve: ]tried: wrong[: remedy]", or the document; returns EXIT_FAILED.

@@ -171,6 +171,7 @@ Test(output, json_errors)
 		cr_expect_eq(fail(&cli, statuses[i].code, EIO, "web1", "try \"it\"", "wrong \xff\\", NULL),
 			statuses[i].status);
 		cr_expect_str_eq(said, "");
+		cli_add_to_error(&cli, "console", "boom\n\"!");
 		cli.host = NULL; /* cli_finish closes it, and this one is not from ve_host_open */
 		listen_to(&stdout);
 		cr_expect_eq(cli_finish(&cli, statuses[i].status), statuses[i].status);
@@ -189,6 +190,7 @@ Test(output, json_errors)
 		cr_expect_str_eq(json_string(error, "message"), "wrong \xef\xbf\xbd\\");
 		cr_expect_eq(json_get(error, "remedy")->type, JSON_NULL);
 		cr_expect_eq(json_integer(error, "errno", 0), EIO);
+		cr_expect_str_eq(json_string(error, "console"), "boom\n\"!");
 	}
 }
 
