@@ -94,6 +94,11 @@ void run_steps(int actor, int (*run)(const struct wire_step *s, struct boot *b),
 		if (r < 0 && !s->optional)
 			_exit(1);
 		fault_point(s);
+#if VE_FAULTS
+		struct sync_message m = {.kind = SYNC_FAULT};
+		if (plan->fault_step == (s->index | FAULT_SERVER))
+			sync_send(b->sync, &m, -1);
+#endif
 	}
 }
 

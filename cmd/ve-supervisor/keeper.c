@@ -42,6 +42,13 @@ static void tell_server(const struct sync_message *m, int fd)
 		kill(k.server, SIGKILL);
 }
 
+/* Test builds alone. */
+static void kill_server_for_test(void)
+{
+	if (VE_FAULTS && k.server > 0)
+		kill(k.server, SIGKILL);
+}
+
 static void report(const struct wire_report *r)
 {
 	if (k.first)
@@ -158,6 +165,9 @@ static int wait_for_console(void)
 		case SYNC_NOTE:
 			report_sync(&m, REPORT_NOTE);
 			break;
+		case SYNC_FAULT:
+			kill_server_for_test();
+			break;
 		default:
 			/* Said once, by the step that failed; what follows here is its consequence. */
 			report_sync(&m, REPORT_FAILED);
@@ -179,6 +189,8 @@ static void let_init_exec(void)
 		said |= m.kind == SYNC_EXEC;
 		if (m.kind == SYNC_NOTE)
 			report_sync(&m, REPORT_NOTE);
+		if (m.kind == SYNC_FAULT)
+			kill_server_for_test();
 		if (m.kind == SYNC_FAILED) {
 			report_sync(&m, REPORT_FAILED);
 			end_with(1);
@@ -354,6 +366,8 @@ static void first_boot(void)
 				end_with(1);
 		}
 		fault_point(s);
+		if (plan->fault_step == (s->index | FAULT_SERVER))
+			kill_server_for_test();
 	}
 }
 

@@ -46,7 +46,8 @@ enum sync_kind {
 	SYNC_FAILED,
 	SYNC_NOTE,
 	SYNC_GO,
-	SYNC_EXEC
+	SYNC_EXEC,
+	SYNC_FAULT
 };
 struct sync_message {
 	uint32_t kind, step;

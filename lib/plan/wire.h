@@ -91,6 +91,9 @@ struct wire_step {
 /* The kernel takes 4096 instructions; struct sock_fprog would count 65536 of them as none. */
 #define WIRE_BLOB_MAX (4096 * 8)
 
+#define FAULT_NEVER  0xffffffffu
+#define FAULT_SERVER 0x40000000u
+
 struct wire_blob {
 	uint32_t offset, size; /* size 0: none */
 };
@@ -108,8 +111,8 @@ struct wire_header {
 	char name[64];
 	uint32_t owner, base;
 	uint32_t nsteps;
-	uint32_t fault_actor, fault_step; /* test builds alone: die after this step; fault_step ~0: never */
-	uint32_t listen_fds;              /* handed over from SFD_COUNT_END on: init's from 3 on */
+	uint32_t fault_step; /* test builds alone: who did this step dies after it, or with FAULT_SERVER the server */
+	uint32_t listen_fds; /* handed over from SFD_COUNT_END on: init's from 3 on */
 	struct wire_blob blob[BLOB_COUNT];
 	struct wire_step step[];
 };

@@ -293,11 +293,11 @@ static uint32_t fault_from_environment(const struct plan *p)
 #if VE_FAULTS
 	const char *v = getenv("VECTL_FAULT"), *colon = v ? strchr(v, ':') : NULL;
 	if (colon)
-		return (uint32_t)strtoul(colon + 1, NULL, 10);
+		return (uint32_t)strtoul(colon + 1, NULL, 10) | (*v == 's' ? FAULT_SERVER : 0);
 #else
 	(void)p;
 #endif
-	return ~0u;
+	return FAULT_NEVER;
 }
 
 static void fault_point(struct launch *l, size_t step)

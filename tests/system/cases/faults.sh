@@ -74,6 +74,39 @@ test_every_step() {
 	ok vectl destroy --force f1
 }
 
+# The supervisor process dies while the others are at that step: the start fails, or the keeper starts another one.
+# limit test_supervisor_after_every_step 600
+test_supervisor_after_every_step() {
+	ok vectl create f3 --image busybox
+	ok vectl start f3
+	ok vectl stop f3 --timeout 30
+	ok vectl plan f3 --json
+	json "[print(s['actor'], s['index'], s['op']) for s in d['steps'] if s['actor'] != 'caller'] and ''" <<<"$OUT" |
+		grep . >"$T_TMP.steps"
+	local before after actor step op died=0 ran=0
+	before=$(ground)
+	while read -r actor step op; do
+		note "killed: the supervisor after step $step of the $actor, $op"
+		try env VECTL_FAULT="supervisor:$step" timeout 30 vectl start f3
+		ne "$STATUS" 124 'a start that hangs'
+		truth f3
+		if [ "$STATUS" = 0 ]; then
+			ran=$((ran + 1))
+			guest f3 true
+		else
+			died=$((died + 1))
+			like "$(head -n 1 "$T_TMP.err")" '^vectl: f3: start: '
+			ok vectl start f3
+		fi
+		ok vectl stop f3 --force
+		after=$(ground)
+		[ "$after" = "$before" ] || die "left after supervisor:$step ($op): $(diff <(echo "$before") <(echo "$after"))"
+	done <"$T_TMP.steps"
+	note "$died starts failed, $ran ran"
+	[ "$died" -ge 3 ] || die "only $died starts failed: is the supervisor killed at all?"
+	ok vectl destroy --force f3
+}
+
 # After a crash, destroy alone must clean up as well.
 # limit test_destroy_after_every_step 600
 test_destroy_after_every_step() {
