@@ -407,7 +407,7 @@ void init_of_ve(struct boot *b)
 	unblock_signals();
 	/* Folders of the host's: the image's links could lead through them (/sbin/init -> /proc/self/fd/N/../..). */
 	const unsigned listen = SFD_COUNT_END, n = plan->listen_fds;
-	const int sync = fcntl(b->sync, F_DUPFD_CLOEXEC, listen + SFD_LISTEN_MAX);
+	const int sync = fcntl(b->sync, F_DUPFD_CLOEXEC, listen + SFD_LISTEN_MAX + 1);
 	if (sync < 0 || sys_close_range(3, listen - 1, 0) || sys_close_range(listen + n, sync - 1, 0) ||
 		sys_close_range(sync + 1, ~0u, 0))
 		_exit(1);

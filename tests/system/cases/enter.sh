@@ -312,8 +312,9 @@ s.bind(("127.0.0.1", 0))
 s.listen()
 fd = os.dup(s.fileno()) if sys.argv[1] == "socket" else os.open("/", os.O_RDONLY)
 os.dup2(fd, 40)
-os.dup2(40, 3)
-os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+for i in range(16):
+    os.dup2(40, 3 + i)
+os.environ.update(LISTEN_FDS="16", LISTEN_PID=str(os.getpid()))
 os.execvp(sys.argv[2], sys.argv[2:])'
 	fails 2 python3 -c "$activate" folder vectl start e30
 	ok python3 -c "$activate" socket vectl start e30
@@ -321,10 +322,10 @@ os.execvp(sys.argv[2], sys.argv[2:])'
 	for boot in 1 2; do
 		until_ 10 sh -c "vectl info e30 --json | grep -q '\"boot\": $boot'"
 		guest e30 sh -c 'tr "\0" "\n" </proc/1/environ'
-		like "$OUT" '^LISTEN_FDS=1$' 'environment of init'
+		like "$OUT" '^LISTEN_FDS=16$' 'environment of init'
 		like "$OUT" '^LISTEN_PID=1$' 'environment of init'
-		guest e30 sh -c 'readlink /proc/1/fd/3; ls /proc/1/fd'
-		like "$OUT" '^socket:' 'what init has at 3'
+		guest e30 sh -c 'readlink /proc/1/fd/3; readlink /proc/1/fd/18; ls /proc/1/fd'
+		eq "$(grep -c '^socket:' <<<"$OUT")" 2 'sockets that init has at 3 and 18'
 		[ "$boot" = 2 ] || vectl exec e30 -- reboot
 	done
 	ok vectl destroy --force e30
