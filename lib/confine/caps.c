@@ -39,36 +39,3 @@ uint64_t confine_default_caps(void)
 		mask &= ~(UINT64_C(1) << withheld[i].capability);
 	return mask;
 }
-
-static void cap_free_p(char **name)
-{
-	if (*name)
-		cap_free(*name);
-}
-
-char *confine_caps_text(uint64_t mask)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
-	int bad = 0;
-
-	if (!f)
-		return NULL;
-	for (cap_value_t i = 0, n = 0; i < 64; i++) {
-		if (!(mask & UINT64_C(1) << i))
-			continue;
-		__attribute__((cleanup(cap_free_p))) char *name = cap_to_name(i);
-		if (!name) {
-			bad = 1;
-			break;
-		}
-		fprintf(f, "%s%s", n++ ? "," : "", name);
-	}
-	bad |= ferror(f);
-	if (fclose(f) != 0 || bad) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}

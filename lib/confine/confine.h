@@ -16,7 +16,5 @@ int confine_seccomp(struct ve_host *host, const char *profile, void **ret, size_
 
 /* Mask of the capabilities that a VE's processes may have (bit n: CAP n). */
 uint64_t confine_default_caps(void);
-/* "cap_sys_admin,cap_net_raw" of a mask, by libcap; the caller frees. */
-char *confine_caps_text(uint64_t mask);
 
 #endif

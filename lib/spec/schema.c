@@ -149,36 +149,3 @@ int spec_schema(char **ret_text, struct error *e)
 	r = jw_finish(w, ret_text);
 	return r < 0 ? error_sys(e, -r, "write the schema", NULL) : 0;
 }
-
-static int key_list(FILE *f)
-{
-	const struct spec_key *row;
-
-	for (row = spec_keys; row->key; row++) {
-		fprintf(f, "%s\t%s\t%s\t%s%s%s\t%s\n", row->key, row->choices ? row->choices : types[row->type].name,
-			row->fallback ? row->fallback : "-",
-			row->flags & SPEC_UNSUPPORTED ? "unsupported" : "supported",
-			row->flags & SPEC_READONLY ? ",readonly" : "", row->flags & SPEC_LIVE ? ",live" : "", row->doc);
-	}
-	return ferror(f) ? -ENOMEM : 0;
-}
-
-int spec_key_list(char **ret_text, struct error *e)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-	int r;
-
-	if (!f)
-		return error_sys(e, errno, "list the keys", NULL);
-	r = key_list(f);
-	if (fclose(f) != 0 && r >= 0)
-		r = -ENOMEM;
-	if (r < 0) {
-		free(text);
-		return error_sys(e, -r, "list the keys", NULL);
-	}
-	*ret_text = text;
-	return 0;
-}

@@ -87,9 +87,8 @@ char *spec_text(const struct spec *s, const char *key);
 /* Calls `fn` for each value set, in table order, then by name. A non-zero result ends it and is returned. */
 int spec_each(const struct spec *s, int (*fn)(const char *path, const char *text, void *arg), void *arg);
 
-/* JSON Schema of what spec_parse accepts; and a line a key: key, type, default, flags, doc, with tabs between. */
+/* JSON Schema of what spec_parse accepts. */
 int spec_schema(char **ret_text, struct error *e);
-int spec_key_list(char **ret_text, struct error *e);
 
 /* Checks between keys, after all are set (memory.high <= memory.max ...). */
 int spec_check(const struct spec *s, struct error *e);

@@ -474,15 +474,6 @@ Test(confine, capabilities)
 	cr_expect_eq(mask >> (CAP_LAST_CAP + 1), 0);
 }
 
-Test(confine, capabilities_as_text)
-{
-	cleanup_free char *none = confine_caps_text(0);
-	cleanup_free char *two = confine_caps_text(UINT64_C(1) << CAP_NET_RAW | UINT64_C(1) << CAP_SYS_ADMIN);
-
-	cr_assert_str_eq(none, "");
-	cr_assert_str_eq(two, "cap_net_raw,cap_sys_admin");
-}
-
 /* --- for real --- */
 
 static int line_says(const char *output, const char *check, const char *result)

@@ -647,26 +647,20 @@ Test(spec, between_keys)
 
 Test(spec, schema_and_list)
 {
-	cleanup_free char *schema = NULL, *list = NULL;
+	cleanup_free char *schema = NULL;
 	cleanup_json struct json *j = NULL;
 	struct error e = {0};
 	const struct json *properties;
 	const struct spec_key *row;
-	size_t lines = 0, rows = 0;
-	const char *p;
 
 	cr_assert_eq(spec_schema(&schema, &e), 0);
 	cr_assert_eq(json_parse(schema, strlen(schema), "schema", "read it", &j, &e), 0, "%s", e.wrong);
 	properties = json_get(j, "properties");
-	for (row = spec_keys; row->key; row++, rows++)
+	for (row = spec_keys; row->key; row++)
 		if (!strchr(row->key, '.'))
 			cr_expect_eq(json_get(properties, row->key) != NULL, !(row->flags & SPEC_UNSUPPORTED), "%s",
 				row->key);
 	cr_expect_str_eq(
 		json_string(json_get(json_get(json_get(properties, "stop"), "properties"), "timeout"), "description"),
 		spec_find_key("stop.timeout")->doc);
-	cr_assert_eq(spec_key_list(&list, &e), 0);
-	for (p = list; *p; p++)
-		lines += *p == '\n';
-	cr_expect_eq(lines, rows);
 }
