@@ -2,117 +2,17 @@
 #include <linux/mount.h>
 #include <linux/sched.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "lib/base/util.h"
-#include "lib/plan/plan.h"
+#include "lib/plan/build.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
 #endif
 
-enum { ARGS_MAX = 63 /* of init: what ve-supervisor has room for */, LIST_BYTES = 32768 };
-
-/* ---- a plan under construction: the first failure is kept, later calls do nothing */
-
-struct builder {
-	const struct plan_input *in;
-	struct plan *plan;
-	struct error *e;
-	int failed;
-	char cgroup[512]; /* the VE's folder NAME, absolute */
-};
-
-static const enum plan_actor actor_of[OP_COUNT] = {
-#define X(op, actor, name, doc) [OP_##op] = ACTOR_##actor,
-	PLAN_OPS(X)
-#undef X
-};
-
-static struct plan_step *add(struct builder *b, enum plan_op op)
-{
-	static struct plan_step nowhere;
-	struct plan *p = b->plan;
-	if (!b->failed && p->nsteps == p->room) {
-		struct plan_step *s = realloc(p->step, (p->room + 64) * sizeof *s);
-		if (s) {
-			p->step = s;
-			p->room += 64;
-		} else
-			b->failed = error_sys(b->e, ENOMEM, "plan the start", "memory");
-	}
-	if (b->failed)
-		return &nowhere;
-	struct plan_step *s = &p->step[p->nsteps++];
-	*s = (struct plan_step){.op = op, .actor = actor_of[op]};
-	return s;
-}
-
-static void set_bytes(struct builder *b, struct plan_step *s, int i, const char *text, size_t len)
-{
-	if (b->failed)
-		return;
-	s->s[i] = malloc(len + 1);
-	if (!s->s[i]) {
-		b->failed = error_sys(b->e, ENOMEM, "plan the start", "memory");
-		return;
-	}
-	memcpy(s->s[i], text, len);
-	s->s[i][len] = 0;
-	s->len[i] = len;
-}
-
-static void set_text(struct builder *b, struct plan_step *s, int i, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-static void set_text(struct builder *b, struct plan_step *s, int i, const char *format, ...)
-{
-	char buf[PATH_MAX];
-	va_list ap;
-	va_start(ap, format);
-	int n = vsnprintf(buf, sizeof buf, format, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof buf) {
-		if (!b->failed)
-			b->failed = error_sys(b->e, ENAMETOOLONG, "plan the start", buf);
-		return;
-	}
-	set_bytes(b, s, i, buf, n);
-}
-
-/* Strings one after the other, each with its NUL but the last. */
-static void set_list(struct builder *b, struct plan_step *s, int i, const char *const *list)
-{
-	char buf[LIST_BYTES];
-	size_t n = 0;
-	for (; list && *list; list++) {
-		size_t len = strlen(*list) + 1;
-		if (n + len > sizeof buf) {
-			if (!b->failed)
-				b->failed = error_sys(b->e, E2BIG, "plan the start", *list);
-			return;
-		}
-		memcpy(buf + n, *list, len);
-		n += len;
-	}
-	if (n)
-		set_bytes(b, s, i, buf, n - 1);
-}
-
-static void note(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void note(struct builder *b, const char *format, ...)
-{
-	char **list = b->failed ? NULL : realloc(b->plan->note, (b->plan->nnotes + 1) * sizeof *list), *text = NULL;
-	va_list ap;
-	if (!list)
-		return;
-	b->plan->note = list;
-	va_start(ap, format);
-	if (vasprintf(&text, format, ap) >= 0)
-		list[b->plan->nnotes++] = text;
-	va_end(ap);
-}
+enum { ARGS_MAX = 63 /* of init: what ve-supervisor has room for */ };
 
 /* ---- parts */
 
@@ -143,21 +43,21 @@ static int check_host(struct builder *b)
 
 static void cgroup_make(struct builder *b, const char *below)
 {
-	set_text(b, add(b, OP_CGROUP_MAKE), 0, "%s%s", b->cgroup, below);
+	plan_set_text(b, plan_add(b, OP_CGROUP_MAKE), 0, "%s%s", b->cgroup, below);
 }
 
 static void cgroup_set(struct builder *b, const char *path, const char *file, const char *value, int optional)
 {
-	struct plan_step *s = add(b, OP_CGROUP_SET);
-	set_text(b, s, 0, "%s/%s", path, file);
-	set_text(b, s, 1, "%s", value);
+	struct plan_step *s = plan_add(b, OP_CGROUP_SET);
+	plan_set_text(b, s, 0, "%s/%s", path, file);
+	plan_set_text(b, s, 1, "%s", value);
 	s->optional = optional;
 }
 
 static void cgroup_own(struct builder *b, const char *below, uint32_t uid, int optional)
 {
-	struct plan_step *s = add(b, OP_CGROUP_OWN);
-	set_text(b, s, 0, "%s%s", b->cgroup, below);
+	struct plan_step *s = plan_add(b, OP_CGROUP_OWN);
+	plan_set_text(b, s, 0, "%s%s", b->cgroup, below);
 	s->n[0] = uid;
 	s->optional = optional;
 }
@@ -173,7 +73,8 @@ static void cgroup_controllers(struct builder *b)
 			strcat(value, *value ? " +" : "+");
 			strcat(value, want[i]);
 		} else
-			note(b, "this host's cgroup2 tree offers no %s controller: its use is not accounted or limited",
+			plan_note(b,
+				"this host's cgroup2 tree offers no %s controller: its use is not accounted or limited",
 				want[i]);
 	if (!*value)
 		return;
@@ -260,12 +161,12 @@ static void host_rlimits(struct builder *b)
 			continue; /* the host's own is no lower */
 		if (!f->cap_sys_resource && lower_limit(want, have) != want &&
 			!(machine_limits[i].whole && have == want))
-			note(b,
+			plan_note(b,
 				"rlimit %s stays at the caller's %lld: raising it takes CAP_SYS_RESOURCE, which is "
 				"missing",
 				machine_limits[i].name, (long long)have);
-		struct plan_step *s = add(b, OP_HOST_RLIMIT);
-		set_text(b, s, 0, "%s", machine_limits[i].name);
+		struct plan_step *s = plan_add(b, OP_HOST_RLIMIT);
+		plan_set_text(b, s, 0, "%s", machine_limits[i].name);
 		s->n[0] = machine_limits[i].resource;
 		s->n[1] = f->cap_sys_resource ? want : have;
 	}
@@ -276,8 +177,8 @@ static void rlimits(struct builder *b)
 	const struct host_facts *f = b->in->facts;
 	for (size_t i = 0; i < ARRAY_SIZE(machine_limits); i++) {
 		int64_t have = f->cap_sys_resource ? machine_limits[i].hard : f->hard[machine_limits[i].resource];
-		struct plan_step *s = add(b, OP_RLIMIT);
-		set_text(b, s, 0, "%s", machine_limits[i].name);
+		struct plan_step *s = plan_add(b, OP_RLIMIT);
+		plan_set_text(b, s, 0, "%s", machine_limits[i].name);
 		s->n[0] = machine_limits[i].resource;
 		s->n[2] = lower_limit(machine_limits[i].hard, have);
 		s->n[1] = lower_limit(machine_limits[i].soft, s->n[2]);
@@ -287,59 +188,60 @@ static void rlimits(struct builder *b)
 static void host_part(struct builder *b)
 {
 	const struct plan_input *in = b->in;
-	struct plan_step *s = add(b, OP_RESERVE_IDS);
+	struct plan_step *s = plan_add(b, OP_RESERVE_IDS);
 	char lock[64];
 	ids_lock_path(&in->ids, lock, sizeof lock);
-	set_text(b, s, 0, "%s", lock);
+	plan_set_text(b, s, 0, "%s", lock);
 	s->n[0] = in->ids.base;
 	s->n[1] = in->ids.owner;
-	set_text(b, add(b, OP_RUNTIME_DIR), 0, "%s", in->run_dir);
+	plan_set_text(b, plan_add(b, OP_RUNTIME_DIR), 0, "%s", in->run_dir);
 	cgroups(b);
-	s = add(b, OP_DISK_LAYER);
-	set_text(b, s, 0, "%s", in->data_dir);
-	s = add(b, OP_CONSOLE_LOG);
-	set_text(b, s, 0, "%s/console", in->data_dir);
+	s = plan_add(b, OP_DISK_LAYER);
+	plan_set_text(b, s, 0, "%s", in->data_dir);
+	s = plan_add(b, OP_CONSOLE_LOG);
+	plan_set_text(b, s, 0, "%s/console", in->data_dir);
 	s->n[0] = 512 << 10;
-	set_text(b, add(b, OP_CONTROL_SOCKET), 0, "%s/control", in->run_dir);
-	set_text(b, add(b, OP_SECCOMP_COMPILE), 0, "default");
-	s = add(b, OP_SPAWN_SUPERVISOR);
-	set_text(b, s, 0, "%s", in->supervisor);
-	set_text(b, s, 1, "%s/supervisor", b->cgroup);
+	plan_set_text(b, plan_add(b, OP_CONTROL_SOCKET), 0, "%s/control", in->run_dir);
+	plan_set_text(b, plan_add(b, OP_SECCOMP_COMPILE), 0, "default");
+	s = plan_add(b, OP_SPAWN_SUPERVISOR);
+	plan_set_text(b, s, 0, "%s", in->supervisor);
+	plan_set_text(b, s, 1, "%s/supervisor", b->cgroup);
 }
 
 static void keeper_part(struct builder *b)
 {
 	const struct plan_input *in = b->in;
-	struct plan_step *s = add(b, OP_OPEN_LAYER);
-	set_text(b, s, 0, "%s/disk", in->data_dir);
-	s = add(b, OP_OPEN_LAYER);
-	set_text(b, s, 0, "%s", in->image_root);
+	struct plan_step *s = plan_add(b, OP_OPEN_LAYER);
+	plan_set_text(b, s, 0, "%s/disk", in->data_dir);
+	s = plan_add(b, OP_OPEN_LAYER);
+	plan_set_text(b, s, 0, "%s", in->image_root);
 	s->n[0] = 1;
 	host_rlimits(b);
-	add(b, OP_BECOME_OWNER)->n[0] = in->ids.owner;
-	add(b, OP_PRIVATE_MOUNTS);
-	s = add(b, OP_RUN_HOST);
-	set_text(b, s, 0, "lxc-vectl"); /* OpenRC knows only names that contain lxc, docker, systemd-nspawn or rkt */
-	set_text(b, s, 1, "%s", spec_string(in->spec, "uuid") ?: "");
-	s = add(b, OP_USER_NAMESPACE);
+	plan_add(b, OP_BECOME_OWNER)->n[0] = in->ids.owner;
+	plan_add(b, OP_PRIVATE_MOUNTS);
+	s = plan_add(b, OP_RUN_HOST);
+	plan_set_text(
+		b, s, 0, "lxc-vectl"); /* OpenRC knows only names that contain lxc, docker, systemd-nspawn or rkt */
+	plan_set_text(b, s, 1, "%s", spec_string(in->spec, "uuid") ?: "");
+	s = plan_add(b, OP_USER_NAMESPACE);
 	s->n[0] = in->ids.base;
 	s->n[1] = IDS_COUNT;
-	s = add(b, OP_ATTACH_LAYER);
-	set_text(b, s, 0, "/u");
-	s = add(b, OP_ATTACH_LAYER);
-	set_text(b, s, 0, "/l0");
+	s = plan_add(b, OP_ATTACH_LAYER);
+	plan_set_text(b, s, 0, "/u");
+	s = plan_add(b, OP_ATTACH_LAYER);
+	plan_set_text(b, s, 0, "/l0");
 	s->n[0] = 1;
 	s->n[1] = 1;
-	add(b, OP_ENTER);
-	add(b, OP_SPAWN_SERVER);
-	add(b, OP_DROP_CAPABILITIES);
+	plan_add(b, OP_ENTER);
+	plan_add(b, OP_SPAWN_SERVER);
+	plan_add(b, OP_DROP_CAPABILITIES);
 }
 
 static void entrant_part(struct builder *b)
 {
-	add(b, OP_JOIN_USER_NAMESPACE);
-	add(b, OP_TIME_NAMESPACE);
-	add(b, OP_CLONE_INIT)->n[0] =
+	plan_add(b, OP_JOIN_USER_NAMESPACE);
+	plan_add(b, OP_TIME_NAMESPACE);
+	plan_add(b, OP_CLONE_INIT)->n[0] =
 		CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 }
 
@@ -362,28 +264,28 @@ static const struct {
 
 static void init_mounts(struct builder *b)
 {
-	struct plan_step *s = add(b, OP_OVERLAY);
-	set_text(b, s, 0, "/l0");
-	set_text(b, s, 1, "/u/upper");
-	set_text(b, s, 2, "/u/work");
-	s = add(b, OP_DEV);
-	set_text(b, s, 0, "newinstance,ptmxmode=0666,mode=620,gid=5,max=");
+	struct plan_step *s = plan_add(b, OP_OVERLAY);
+	plan_set_text(b, s, 0, "/l0");
+	plan_set_text(b, s, 1, "/u/upper");
+	plan_set_text(b, s, 2, "/u/work");
+	s = plan_add(b, OP_DEV);
+	plan_set_text(b, s, 0, "newinstance,ptmxmode=0666,mode=620,gid=5,max=");
 	s->n[0] = 512; /* pseudo-terminals are the host's 4096 for all VEs together */
-	add(b, OP_CONSOLE);
+	plan_add(b, OP_CONSOLE);
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
 		if (!strcmp(mounts[i].type, "mqueue") && !b->in->facts->mqueue)
 			continue;
-		s = add(b, OP_MOUNT);
-		set_text(b, s, 0, "%s", mounts[i].type);
-		set_text(b, s, 1, "%s", mounts[i].target);
-		set_text(b, s, 2, "%s", mounts[i].options);
+		s = plan_add(b, OP_MOUNT);
+		plan_set_text(b, s, 0, "%s", mounts[i].type);
+		plan_set_text(b, s, 1, "%s", mounts[i].target);
+		plan_set_text(b, s, 2, "%s", mounts[i].options);
 		s->n[0] = mounts[i].attr;
 	}
-	add(b, OP_BIND_RUN_HOST);
-	add(b, OP_BOOT_ID);
+	plan_add(b, OP_BIND_RUN_HOST);
+	plan_add(b, OP_BOOT_ID);
 	const char *masked[] = {"kallsyms", "kcore", "keys", "sysrq-trigger", "timer_list", NULL};
-	set_list(b, add(b, OP_MASK), 0, masked);
-	add(b, OP_PIVOT_ROOT);
+	plan_set_list(b, plan_add(b, OP_MASK), 0, masked);
+	plan_add(b, OP_PIVOT_ROOT);
 }
 
 struct env_list {
@@ -418,7 +320,7 @@ static int add_env(const char *path, const char *text, void *arg)
 static void exec_init(struct builder *b)
 {
 	static const char *const found[] = {"/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", NULL};
-	struct plan_step *s = add(b, OP_EXEC);
+	struct plan_step *s = plan_add(b, OP_EXEC);
 	const char *const *argv = spec_list(b->in->spec, "init");
 	size_t argc = 0;
 	while (argv && argv[argc])
@@ -428,10 +330,10 @@ static void exec_init(struct builder *b)
 			"init: at most %d arguments", ARGS_MAX);
 	if (argv && *argv) {
 		const char *const program[] = {argv[0], NULL};
-		set_list(b, s, 0, program);
-		set_list(b, s, 1, argv);
+		plan_set_list(b, s, 0, program);
+		plan_set_list(b, s, 1, argv);
 	} else
-		set_list(b, s, 0, found);
+		plan_set_list(b, s, 0, found);
 	struct env_list *l = calloc(1, sizeof *l);
 	if (!l) {
 		b->failed = b->failed ?: error_sys(b->e, ENOMEM, "plan the start", "memory");
@@ -454,25 +356,25 @@ static void exec_init(struct builder *b)
 	if (l->full && !b->failed)
 		b->failed = error_set(b->e, VE_E_SPEC, E2BIG, "plan the start", "shorten it, or take some away",
 			"env: at most 250 variables, 255 bytes each, %d bytes in all", LIST_BYTES);
-	set_list(b, s, 2, l->item);
+	plan_set_list(b, s, 2, l->item);
 	free(l);
 }
 
 static void init_part(struct builder *b)
 {
 	const struct plan_input *in = b->in;
-	add(b, OP_BECOME_ROOT);
+	plan_add(b, OP_BECOME_ROOT);
 	init_mounts(b);
-	struct plan_step *s = add(b, OP_HOSTNAME);
+	struct plan_step *s = plan_add(b, OP_HOSTNAME);
 	int own = spec_is_set(in->spec, "hostname");
-	set_text(b, s, 0, "%s", own ? spec_string(in->spec, "hostname") : in->name);
+	plan_set_text(b, s, 0, "%s", own ? spec_string(in->spec, "hostname") : in->name);
 	s->n[0] = own;
-	add(b, OP_LOOPBACK);
-	add(b, OP_KEYRING);
+	plan_add(b, OP_LOOPBACK);
+	plan_add(b, OP_KEYRING);
 	rlimits(b);
-	add(b, OP_BOUNDING_SET)->n[0] = (int64_t)in->caps;
-	add(b, OP_AWAIT_KEEPER);
-	set_text(b, add(b, OP_SECCOMP), 0, "default");
+	plan_add(b, OP_BOUNDING_SET)->n[0] = (int64_t)in->caps;
+	plan_add(b, OP_AWAIT_KEEPER);
+	plan_set_text(b, plan_add(b, OP_SECCOMP), 0, "default");
 	exec_init(b);
 }
 

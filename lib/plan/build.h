@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A plan under construction: the first failure is kept, later calls do nothing. */
+#ifndef VE_PLAN_BUILD_H
+#define VE_PLAN_BUILD_H
+
+#include <limits.h>
+
+#include "lib/plan/plan.h"
+
+enum { LIST_BYTES = 32768 };
+
+struct builder {
+	const struct plan_input *in;
+	struct plan *plan;
+	struct error *e;
+	int failed;
+	char cgroup[512]; /* the VE's folder NAME, absolute */
+};
+
+/* The next step, with its actor; never NULL. */
+struct plan_step *plan_add(struct builder *b, enum plan_op op);
+/* String `i` of a step. */
+void plan_set_bytes(struct builder *b, struct plan_step *s, int i, const char *text, size_t len);
+void plan_set_text(struct builder *b, struct plan_step *s, int i, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Strings one after the other, each with its NUL but the last. */
+void plan_set_list(struct builder *b, struct plan_step *s, int i, const char *const *list);
+/* A sentence for the user: what was left out, and why. */
+void plan_note(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
