@@ -1,12 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# check_docs.sh VECTL KEYS2MAN SOURCE-ROOT BUILT-VE.JSON.5 LIBVE.SO: the man pages name all that there is. TAP.
-# Every verb and option of `vectl --help` in vectl(1), every key of the key table in ve.json(5), every function, option
+# check_docs.sh VECTL KEYS2MAN SOURCE-ROOT VE.JSON.5 LIBVE.SO VECTL-TEMPLATE.7 VERB:PAGE...: the manual pages name all
+# that there is. TAP. Every verb of `vectl --help` has its page (verb_pages in man/meson.build) and is in the list of
+# vectl(1); its page describes it with every option; every key of the key table is in ve.json(5); every function, option
 # and error code of ve.h in libve(3), every exported symbol in ve.h; and the pages are free of what man warns about.
 set -u
 
-vectl=$1 keys2man=$2 top=$3 spec_page=$4 library=$5
+vectl=$1 keys2man=$2 top=$3 spec_page=$4 library=$5 template_page=$6
+shift 6
+pages=$*
 header=$top/include/ve/ve.h
 command_page=$top/man/vectl.1 library_page=$top/man/libve.3
 
@@ -35,30 +38,38 @@ skip() {
 	echo "ok $n - $1 # SKIP $2"
 }
 
-# ---- vectl(1)
+# ---- vectl(1) and the pages of verbs
 
 verbs=$("$vectl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 # shellcheck disable=SC2086 # a list of words
 set -- $verbs
 enough 'verbs of vectl --help' $# 15
 
-# The part of the page about one verb: from its item to the next verb's. Options are written "Fl -name".
-item() {
+page_of() { # VERB: the file of its page
+	for pair in $pages; do
+		[ "${pair%%:*}" != "$1" ] || echo "$top/man/${pair#*:}.1"
+	done
+}
+
+# The part of a page about one verb: from its item to the next verb's. Options are written "Fl -name".
+item() { # VERB PAGE
 	awk -v verb="$1" '
 		/^\.It Cm [a-z]/ { on = ($3 == verb) }
 		/^\.S[hs] / { on = 0 }
-		on { print }' "$command_page"
+		on { print }' "$2"
 }
 
-missing=''
-options_missing=''
+unpaged='' missing='' unlisted='' options_missing=''
 options_seen=0
 for verb in $verbs; do
-	text=$(item "$verb")
-	if [ -z "$text" ]; then
-		missing="$missing $verb"
+	page=$(page_of "$verb")
+	if [ -z "$page" ]; then
+		unpaged="$unpaged $verb"
 		continue
 	fi
+	text=$(item "$verb" "$page")
+	[ -n "$text" ] || missing="$missing $verb($page)"
+	grep -qE "^\.It Cm $verb( |\$)" "$command_page" || unlisted="$unlisted $verb"
 	# What follows "Example:" may be a guest's.
 	for option in $("$vectl" help "$verb" | sed '/^Example:/d' | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
 		options_seen=$((options_seen + 1))
@@ -66,10 +77,21 @@ for verb in $verbs; do
 	done
 done
 # shellcheck disable=SC2086
-result 'every verb is in vectl(1)' $missing
+result 'every verb has a page (verb_pages in man/meson.build)' $unpaged
 # shellcheck disable=SC2086
-result 'every option of a verb is in vectl(1)' $options_missing
+result 'every verb is an item of its page' $missing
+# shellcheck disable=SC2086
+result 'every verb is in the list of vectl(1)' $unlisted
+# shellcheck disable=SC2086
+result 'every option of a verb is in its page' $options_missing
 enough 'options of verbs' "$options_seen" 25
+
+missing=''
+for pair in $pages; do
+	text=$("$vectl" help "${pair%%:*}" 2>&1) || missing="$missing ${pair%%:*}"
+done
+# shellcheck disable=SC2086
+result 'every verb that has a page is a verb' $missing
 
 missing=''
 for option in $("$vectl" --help | sed -n '/^Options/,/^$/p' | grep -oE -- '--[a-z]+' | sort -u); do
@@ -135,7 +157,7 @@ fi
 
 # ---- form
 
-for page in "$command_page" "$library_page" "$spec_page"; do
+for page in "$top"/man/*.[1-8] "$spec_page" "$template_page"; do
 	name=$(basename "$page")
 	if command -v man >/dev/null && command -v groff >/dev/null; then
 		warnings=$(LC_ALL=C man --warnings -E UTF-8 -l "$page" 2>&1 >/dev/null)
