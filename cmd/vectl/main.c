@@ -50,6 +50,7 @@ const struct verb verbs[] = {
 		"  --state=STATE            running, ready, stopped or paused\n"
 		"  --timeout=SEC            give up then, with exit status 5\n",
 		"vectl wait web1 --state=ready --timeout 60", verb_wait},
+	{"rename", NULL, "NAME NEW", "give a stopped VE another name", NULL, "vectl rename web1 shop1", verb_rename},
 	{"destroy", NULL, "NAME... [--force]", "remove VEs with their disks; asks on a terminal",
 		"  --force                  do not ask, and stop them where they run\n", "vectl destroy web1",
 		verb_destroy},
@@ -131,8 +132,8 @@ static int distance(const char *a, const char *b)
 }
 
 /* Of the contract, and still to come: no misspellings of what is there. */
-static const char *const later_verbs[] = {"rename", "stat", "top", "edit", "snapshot", "clone", "export", "import",
-	"reinstall", "rescue", "push", "pull", "passwd", "events", "metrics", "doctor"};
+static const char *const later_verbs[] = {"stat", "top", "edit", "snapshot", "clone", "export", "import", "reinstall",
+	"rescue", "push", "pull", "passwd", "events", "metrics", "doctor"};
 
 static int unknown_verb(struct cli *cli, const char *word)
 {

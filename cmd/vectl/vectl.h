@@ -168,6 +168,7 @@ int verb_restart(struct cli *cli, int argc, char **argv);
 int verb_pause(struct cli *cli, int argc, char **argv);
 int verb_resume(struct cli *cli, int argc, char **argv);
 int verb_wait(struct cli *cli, int argc, char **argv);
+int verb_rename(struct cli *cli, int argc, char **argv);
 int verb_destroy(struct cli *cli, int argc, char **argv);
 int verb_list(struct cli *cli, int argc, char **argv);
 int verb_info(struct cli *cli, int argc, char **argv);

@@ -161,6 +161,12 @@ int ve_resume(struct ve *ve); /* -EINVAL and VE_E_STATE: it is not paused */
  * it ended before it was ready.
  */
 int ve_wait(struct ve *ve, int state, int ready, int timeout_ms);
+/*
+ * Another name for a stopped VE, in one step; the handle means it under the new name then. Its disk, ids, uuid and logs
+ * stay; so does `hostname`, unless it is the old name. -EBUSY and VE_E_STATE: it is not stopped; -EEXIST and
+ * VE_E_EXISTS: there is a VE of that name; -EINVAL and VE_E_USAGE: it cannot be a name.
+ */
+int ve_rename(struct ve *ve, const char *name);
 /* With its disk; the handle is to be closed still. -EBUSY and VE_E_STATE: it runs, and force is 0. */
 int ve_destroy(struct ve *ve, int force);
 /*

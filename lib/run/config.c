@@ -7,14 +7,40 @@
 #include "lib/base/util.h"
 #include "lib/run/run.h"
 
-int spec_load(struct ve *ve, struct spec **ret, struct error *e)
+static int load_file(struct ve *ve, const char *file, struct spec **ret, struct error *e)
 {
 	char path[PATH_MAX];
 	cleanup_free char *text = NULL;
 	size_t size;
-	FORMAT(path, "%s/ve/%s/ve.json", ve->host->data, ve->name);
+	FORMAT(path, "%s/ve/%s/%s", ve->host->data, ve->name, file);
 	int r = read_file_at(AT_FDCWD, path, JSON_MAX_BYTES, &text, &size);
 	return r < 0 ? error_sys(e, -r, "read ve.json", path) : spec_parse(text, size, path, ret, e);
+}
+
+static int has_its_name(const struct ve *ve, const struct spec *s)
+{
+	const char *name = spec_string(s, "name");
+	return name && !strcmp(name, ve->name);
+}
+
+/* The folder's name is the VE's; a rename that was killed in its middle left the ve.json that goes with it. */
+int spec_load(struct ve *ve, struct spec **ret, struct error *e)
+{
+	cleanup_spec struct spec *s = NULL, *renamed = NULL;
+	struct error ignored = {0};
+	int r = load_file(ve, "ve.json", &s, e);
+	if (r)
+		return r;
+	if (!has_its_name(ve, s)) {
+		if (!load_file(ve, SPEC_RENAMED, &renamed, &ignored) && has_its_name(ve, renamed)) {
+			*ret = TAKE_PTR(renamed);
+			return 0;
+		}
+		if ((r = spec_put(s, "name", ve->name, e)))
+			return r;
+	}
+	*ret = TAKE_PTR(s);
+	return 0;
 }
 
 int spec_save(struct ve *ve, const struct spec *s, struct error *e)
@@ -26,7 +52,11 @@ int spec_save(struct ve *ve, const struct spec *s, struct error *e)
 		return r;
 	FORMAT(path, "%s/ve/%s/ve.json", ve->host->data, ve->name);
 	r = write_file_atomic_at(AT_FDCWD, path, text, strlen(text), 0600);
-	return r < 0 ? error_sys(e, -r, "write ve.json", path) : 0;
+	if (r < 0)
+		return error_sys(e, -r, "write ve.json", path);
+	FORMAT(path, "%s/ve/%s/" SPEC_RENAMED, ve->host->data, ve->name);
+	unlink(path); /* what a killed rename left is in what was just written */
+	return 0;
 }
 
 int ve_get(struct ve *ve, const char *key, char **ret_text)

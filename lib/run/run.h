@@ -8,7 +8,8 @@
 #include "lib/plan/plan.h"
 #include "lib/run/state.h"
 
-/* ve.json of a VE. */
+/* ve.json of a VE, and that of the new name while it is renamed. */
+#define SPEC_RENAMED "ve.json.renamed"
 int spec_load(struct ve *ve, struct spec **ret, struct error *e);
 int spec_save(struct ve *ve, const struct spec *s, struct error *e);
 

@@ -126,3 +126,27 @@ test_destroy_after_every_step() {
 		[ "$after" = "$before" ] || die "left after $actor:$step ($op): $(diff <(echo "$before") <(echo "$after"))"
 	done <"$T_TMP.steps"
 }
+
+# A rename that dies at each of its points: one name, with the ve.json that goes with it, and no further care needed.
+test_rename_after_every_step() {
+	local point name
+	for point in 1 2 3 4; do
+		ok vectl create f4 --image busybox --hostname f4
+		try env VECTL_FAULT="rename:$point" vectl rename f4 f5
+		eq "$STATUS" 137 'a rename that dies'
+		[ "$point" -ge 3 ] && name=f5 || name=f4
+		eq "$(vectl list --names | grep '^f[45]$')" "$name"
+		eq "$(vectl get "$name" name)" "$name"
+		eq "$(vectl get "$name" hostname)" "$name"
+		ok vectl start "$name"
+		eq "$(guest "$name" hostname && printf %s "$OUT")" "$name"
+		ok vectl stop --force "$name"
+		[ "$name" = f5 ] || ok vectl rename f4 f5
+		ok vectl set f5 stop.timeout=7
+		eq "$(find "$VECTL_ROOT/var/lib/vectl/ve/f5" -maxdepth 1 -name 've.json*' -printf '%f ')" 've.json '
+		eq "$(json "d['name'] + d['hostname']" <"$VECTL_ROOT/var/lib/vectl/ve/f5/ve.json")" f5f5
+		ok vectl destroy --force f5
+	done
+	ok vectl create f4 --image busybox # the killed one's lock file goes with it
+	ok vectl destroy f4
+}
