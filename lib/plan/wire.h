@@ -70,7 +70,8 @@ enum plan_actor {
 		"keep the capabilities of mask x0 in the bounding set, clear the ambient set")                         \
 	X(AWAIT_KEEPER, INIT, "await-keeper", "hand over the console, wait until the keeper is unprivileged")          \
 	X(SECCOMP, INIT, "seccomp", "load the seccomp program s0")                                                     \
-	X(EXEC, INIT, "exec", "execute the first of: s0 (arguments: s1; environment: s2)")
+	X(EXEC, INIT, "exec", "execute the first of: s0 (arguments: s1; environment: s2)")                             \
+	X(CGROUP_DEVICES, CALLER, "cgroup-devices", "let the cgroup s0 use these devices alone: s1")
 
 enum plan_op {
 #define X(op, actor, name, doc) OP_##op,

@@ -13,6 +13,7 @@
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
 #include "lib/confine/confine.h"
+#include "lib/confine/devices.h"
 #include "lib/run/run.h"
 #include "lib/run/spawn.h"
 #include "lib/storage/disk.h"
@@ -225,6 +226,8 @@ static int caller_step(struct launch *l, const struct plan_step *s)
 	case OP_CGROUP_SET:
 	case OP_CGROUP_OWN:
 		return cgroup_step(l, s);
+	case OP_CGROUP_DEVICES:
+		return device_filter_attach(s->s[0], s->s[1] ? s->s[1] : "", s->s[1] ? s->len[1] : 0, l->e);
 	case OP_DISK_LAYER:
 		return disk_prepare(s->s[0], l->e);
 	case OP_CONSOLE_LOG:
