@@ -2,8 +2,10 @@
 #ifndef VE_SPEC_INTERNAL_H
 #define VE_SPEC_INTERNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/spec/format.h"
 #include "lib/spec/spec.h"
 
 enum {
@@ -50,6 +52,22 @@ int value_from_json(const struct place *at, const char *path, const struct json 
 /* `a,b` apart; a comma inside an item is `\,`, a backslash `\\`. *ret: NULL-terminated, free with value_free_items. */
 int value_split(const char *text, char ***ret, size_t *ret_n);
 void value_free_items(char **items);
+/* What a value of each kind is made of, by type; `v` has its row already. */
+bool value_is_choice(const char *choices, const char *word);          /* of "a|b|c" */
+void value_choice_words(const char *choices, char *buf, size_t size); /* "a, b or c" */
+bool value_has_control(const char *text);
+int value_check_string(const struct place *at, const char *path, const char *text, size_t max);
+/* In its canonical form, to be freed, or as it is where `format` is NULL. */
+int value_in_form(
+	const struct place *at, const char *path, const struct spec_format *format, const char *text, char **ret);
+int value_set_bool(const struct place *at, const char *path, const char *text, struct value *v);
+int value_set_word(const struct place *at, const char *path, const char *text, struct value *v);
+int value_number_kind(enum spec_type type); /* negative: no number */
+const char *value_number_form(int kind);    /* what to write */
+int value_set_number(const struct place *at, const char *path, const char *text, struct value *v);
+int value_set_signal(const struct place *at, const char *path, const char *text, struct value *v);
+int value_set_items(const struct place *at, const char *path, char *const *items, size_t n, struct value *v);
+int value_set_split(const struct place *at, const char *path, const char *text, struct value *v);
 /* The rule that `name` breaks as a VE name, or NULL. */
 const char *value_name_problem(const char *name);
 

@@ -73,7 +73,7 @@ const struct spec_key spec_keys[] = {
 	{"net.*.vlan", SPEC_INTEGER, U, 1, 4094, NULL, NULL, "VLAN id on the bridge."},
 	{"net.*.rate_in", SPEC_RATE, U, 1000, COUNT_TOP, NULL, NULL, "Bits that the VE receives in a second."},
 	{"net.*.rate_out", SPEC_RATE, U, 1000, COUNT_TOP, NULL, NULL, "Bits that the VE sends in a second."},
-	{"net.*.filter", SPEC_LIST, U, 0, 0, NULL, NULL, "What the VE is kept from sending."},
+	{"net.*.filter", SPEC_LIST, U, 0, 0, "mac|ipv4|ipv6|dhcp|ra|none", NULL, "What the VE is kept from sending: mac, ipv4 and ipv6 from addresses that are not its own; dhcp and ra what only a server or router sends."},
 	{"net.*.ports", SPEC_LIST, U, 0, 0, NULL, NULL, "Published ports: 8080:80/tcp."},
 	{"dns.servers", SPEC_LIST, U, 0, 16, NULL, NULL, "The resolver's servers."},
 	{"dns.search", SPEC_LIST, U, 0, 32, NULL, NULL, "The resolver's search domains."},

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "lib/spec/format.h"
+
+/* clang-format off: one row a line */
+const struct spec_trait spec_traits[] = {
+	{"name", NULL, NULL, "web1", NULL},
+	{"uuid", NULL, NULL, "01234567-89ab-cdef-0123-456789abcdef", NULL},
+	{"hostname", NULL, NULL, "web1.example.org", NULL},
+	{"image", &format_image, NULL, "debian/13", NULL},
+	{"arch", &format_arch, NULL, "x86_64", NULL},
+	{"init", NULL, NULL, "/sbin/init,--log-level=debug", NULL},
+	{"env.*", NULL, NULL, "Europe/Vienna", "TZ"},
+	{"userns.base", NULL, NULL, "1879179264", NULL},
+	{"privileged", NULL, NULL, "true", NULL},
+	{"cpu.count", NULL, NULL, "2", NULL},
+	{"cpu.limit", NULL, NULL, "150%", NULL},
+	{"cpu.weight", NULL, NULL, "200", NULL},
+	{"cpu.set", &format_cpus, NULL, "0-3,7", NULL},
+	{"memory.max", NULL, NULL, "2G", NULL},
+	{"memory.high", NULL, NULL, "1800M", NULL},
+	{"memory.low", NULL, NULL, "256M", NULL},
+	{"memory.swap", NULL, NULL, "512M", NULL},
+	{"pids.max", NULL, NULL, "4096", NULL},
+	{"hugetlb.*", NULL, &format_hugepage, "64", "2M"},
+	{"rlimit.*", NULL, NULL, "65536", NULL},
+	{"io.weight", NULL, NULL, "200", NULL},
+	{"io.*.rbps", NULL, NULL, "50M", "sda"},
+	{"io.*.wbps", NULL, NULL, "20M", "sda"},
+	{"io.*.riops", NULL, NULL, "1000", "sda"},
+	{"io.*.wiops", NULL, NULL, "500", "sda"},
+	{"disk.size", NULL, NULL, "20G", NULL},
+	{"disk.inodes", NULL, NULL, "1000000", NULL},
+	{"storage", NULL, NULL, "overlay", NULL},
+	{"network", NULL, NULL, "none", NULL},
+	{"net.*.type", NULL, &format_interface, "bridge", "eth0"},
+	{"net.*.link", &format_host_interface, &format_interface, "br0", "eth0"},
+	{"net.*.mac", &format_mac, &format_interface, "02:00:5e:10:00:01", "eth0"},
+	{"net.*.ipv4", &format_ipv4, &format_interface, "10.0.0.2/24", "eth0"},
+	{"net.*.ipv6", &format_ipv6, &format_interface, "2001:db8::2/64", "eth0"},
+	{"net.*.gateway", &format_address, &format_interface, "10.0.0.1,2001:db8::1", "eth0"},
+	{"net.*.mtu", NULL, &format_interface, "1500", "eth0"},
+	{"net.*.vlan", NULL, &format_interface, "100", "eth0"},
+	{"net.*.rate_in", NULL, &format_interface, "100m", "eth0"},
+	{"net.*.rate_out", NULL, &format_interface, "50m", "eth0"},
+	{"net.*.filter", NULL, &format_interface, "mac,ipv4,ipv6", "eth0"},
+	{"net.*.ports", &format_port, &format_interface, "8080:80/tcp", "eth0"},
+	{"dns.servers", &format_address, NULL, "10.0.0.53", NULL},
+	{"dns.search", &format_domain, NULL, "example.org", NULL},
+	{"mount.*.source", NULL, NULL, "/srv/data", "data"},
+	{"mount.*.target", &format_target, NULL, "/srv/data", "data"},
+	{"mount.*.type", &format_filesystem, NULL, "tmpfs", "data"},
+	{"mount.*.options", &format_mount_option, NULL, "ro,nosuid", "data"},
+	{"mount.*.idmap", NULL, NULL, "false", "data"},
+	{"device.*.path", &format_device, NULL, "/dev/fuse", "fuse"},
+	{"device.*.mode", &format_file_mode, NULL, "0660", "fuse"},
+	{"device.*.uid", NULL, NULL, "0", "fuse"},
+	{"device.*.gid", NULL, NULL, "44", "fuse"},
+	{"device.*.access", &format_access, NULL, "rw", "fuse"},
+	{"features", NULL, NULL, "nesting,fuse", NULL},
+	{"caps.keep", &format_capability, NULL, "sys_rawio", NULL},
+	{"caps.drop", &format_capability, NULL, "net_raw,mknod", NULL},
+	{"seccomp", &format_seccomp, NULL, "default", NULL},
+	{"apparmor", &format_apparmor, NULL, "unconfined", NULL},
+	{"sysctl.*", NULL, &format_sysctl, "1", "net.ipv4.ip_forward"},
+	{"boot.auto", NULL, NULL, "true", NULL},
+	{"boot.order", NULL, NULL, "10", NULL},
+	{"boot.delay", NULL, NULL, "5", NULL},
+	{"boot.on_exit", NULL, NULL, "restart-on-failure", NULL},
+	{"stop.signal", NULL, NULL, "SIGRTMIN+3", NULL},
+	{"stop.timeout", NULL, NULL, "30", NULL},
+	{"hooks.*", NULL, NULL, "/usr/local/sbin/hook", NULL},
+	{"labels.*", NULL, NULL, "shop", "owner"},
+	{"suspended", NULL, NULL, "unpaid since May", NULL},
+	{NULL},
+};
+/* clang-format on */
+
+const struct spec_trait *spec_trait(const struct spec_key *row)
+{
+	const struct spec_trait *t = spec_traits;
+
+	/* A trait of `rlimit.*` is one of all rows that begin so. */
+	for (; t->key; t++) {
+		size_t n = strcspn(t->key, "*");
+
+		if (!strcmp(t->key, row->key) ||
+			(t->key[n] && !t->key[n + 1] && !strncmp(t->key, row->key, n) && !strchr(row->key + n, '.')))
+			break;
+	}
+	return t;
+}
