@@ -28,12 +28,21 @@ static struct keeper {
 	int pidfd, console; /* of this boot's init */
 	pid_t init, entrant, server;
 	int server_sock;
+	int64_t booted; /* when init was exec'd, CLOCK_MONOTONIC in milliseconds */
 	unsigned server_deaths;
 	uint32_t sequence;
 	int first;   /* the caller still waits for a report */
 	int signals; /* signalfd of SIGTERM: root wants the VE to end, so a reboot would be against its will */
 	int ending;
+	int on_exit; /* enum on_exit_policy */
 } k = {.notify = -1, .sync = -1, .pidfd = -1, .console = -1, .server_sock = -1, .boot = {.userns = -1}};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
+}
 
 /* Never waits for the server: it reads hostile bytes, and one that was brought to a halt is killed and followed. */
 static void tell_server(const struct sync_message *m, int fd)
@@ -202,6 +211,7 @@ static void let_init_exec(void)
 	}
 	close(k.sync);
 	k.sync = -1;
+	k.booted = now_ms();
 	write_state("running");
 }
 
@@ -323,6 +333,9 @@ static int keeper_step(const struct wire_step *s, struct boot *b)
 		k.layer[s->n[0]] = TRY(wire_string(plan, s, 0),
 			sys_open_tree(AT_FDCWD, wire_string(plan, s, 0), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
 		return 0;
+	case OP_ON_EXIT:
+		k.on_exit = (int)s->n[0];
+		return 0;
 	case OP_HOST_RLIMIT:
 		return host_rlimit(s);
 	case OP_BECOME_OWNER:
@@ -427,13 +440,6 @@ static int reboot_steps(void)
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
-}
-
 static void take_signal(void)
 {
 	struct signalfd_siginfo which;
@@ -455,6 +461,31 @@ static void pace_reboots(void)
 	}
 	last = now_ms();
 	take_signal();
+}
+
+/*
+ * boot.on_exit: an init that ends as soon as it is there is started again after 1, 2, 4 and so on up to 60 seconds; one
+ * that lived for a while, at once. Whoever stops the VE meanwhile does not wait for it.
+ */
+static void pace_restarts(void)
+{
+	enum { LIVED_MS = 10000, FIRST_MS = 1000, LONGEST_MS = 60000 };
+	static int delay;
+	int64_t lived = now_ms() - k.booted;
+	delay = lived >= LIVED_MS ? 0 : !delay ? FIRST_MS : delay * 2 > LONGEST_MS ? LONGEST_MS : delay * 2;
+	if (delay) {
+		struct pollfd p = {.fd = k.signals, .events = POLLIN};
+		write_state("starting");
+		poll(&p, 1, delay);
+	}
+	take_signal();
+}
+
+/* SIGINT is how reboot(2) ends an init that powers its machine off. */
+static int to_be_restarted(const siginfo_t *si)
+{
+	int failed = si->si_code == CLD_EXITED ? si->si_status != 0 : si->si_status != SIGINT;
+	return k.on_exit == ON_EXIT_RESTART || (k.on_exit == ON_EXIT_RESTART_FAILED && failed);
 }
 
 static void reboot_in_place(void)
@@ -521,15 +552,18 @@ static void wait_for_end(void)
 				end_with(1);
 			/* How reboot(2) ends the init of a pid namespace: SIGHUP for a reboot, SIGINT for the rest. */
 			int again = si.si_code != CLD_EXITED && si.si_status == SIGHUP;
+			k.init = 0;
+			take_signal();
 			if (again)
 				pace_reboots();
+			else if (!k.ending && (again = to_be_restarted(&si)))
+				pace_restarts();
 			if (again && !k.ending) {
 				reboot_in_place();
 				continue;
 			}
 			close(k.pidfd);
 			k.pidfd = -1;
-			k.init = 0;
 			return;
 		}
 		if (p[1].revents && server_confined()) /* of one that followed another: nobody waits for it */

@@ -51,7 +51,8 @@ static int restart_one(struct cli *cli, struct ve *ve, void *p)
 
 	if (stop->all && state == VE_STOPPED)
 		return EXIT_DONE;
-	if (state != VE_STOPPED && end(cli, ve, stop) < 0)
+	/* What cannot be started again is not stopped. */
+	if (state != VE_STOPPED && (ve_check_start(ve) < 0 || end(cli, ve, stop) < 0))
 		return cli_fail(cli);
 	return cli_start(cli, ve, &stop->start);
 }

@@ -144,9 +144,15 @@ struct ve_start_options {
 /*
  * `options` may be NULL. Returns when init has been exec'd, or, with VE_WAIT_READY, when it is ready; -ETIMEDOUT and
  * VE_E_TIMEOUT, or -EINTR in that wait: the VE runs on. Any other failure leaves nothing behind: -EALREADY and
- * VE_E_STATE: it is not stopped; -EADDRINUSE and VE_E_BUSY: a VE of another root has its host ids; VE_E_FAILED: a step.
+ * VE_E_STATE: it is not stopped; -EPERM and VE_E_STATE: it is suspended; VE_E_HOST: the spec asks for what this host
+ * lacks; -EADDRINUSE and VE_E_BUSY: a VE of another root has its host ids; VE_E_FAILED: a step.
  */
 int ve_start(struct ve *ve, const struct ve_start_options *options);
+/*
+ * Whether a start would be begun, by spec and host, whatever state the VE is in now: what to ask before a stop that is
+ * to be followed by a start. 0, or as of ve_start; does nothing.
+ */
+int ve_check_start(struct ve *ve);
 /*
  * Asks init to shut down, and kills what is left after timeout_ms, which returns 1; 0: the spec's stop.timeout. force
  * non-zero: kills at once. -ESRCH and VE_E_STATE: it is not running; -EAGAIN and VE_E_STATE: it is still starting

@@ -39,3 +39,21 @@ uint64_t confine_default_caps(void)
 		mask &= ~(UINT64_C(1) << withheld[i].capability);
 	return mask;
 }
+
+static uint64_t mask_of(const char *const *names)
+{
+	uint64_t mask = 0;
+
+	for (; names && *names; names++) {
+		int number = spec_capability(*names);
+
+		if (number >= 0 && number < 64)
+			mask |= UINT64_C(1) << number;
+	}
+	return mask;
+}
+
+uint64_t confine_caps(const char *const *keep, const char *const *drop)
+{
+	return (confine_default_caps() | mask_of(keep)) & ~mask_of(drop);
+}

@@ -16,5 +16,7 @@ int confine_seccomp(struct ve_host *host, const char *profile, void **ret, size_
 
 /* Mask of the capabilities that a VE's processes may have (bit n: CAP n). */
 uint64_t confine_default_caps(void);
+/* With those that `keep` names, without those that `drop` does; each NULL or NULL-terminated, checked before. */
+uint64_t confine_caps(const char *const *keep, const char *const *drop);
 
 #endif

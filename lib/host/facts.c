@@ -106,6 +106,9 @@ static void probe_rlimits(struct host_facts *f)
 		struct rlimit l;
 		f->hard[i] = getrlimit(i, &l) || l.rlim_max == RLIM_INFINITY ? RLIMIT_NONE : (int64_t)l.rlim_max;
 	}
+	cleanup_free char *nr_open = NULL;
+	if (read_file_at(AT_FDCWD, "/proc/sys/fs/nr_open", 32, &nr_open, NULL) >= 0)
+		f->nr_open = strtoll(nr_open, NULL, 10);
 	cap_t caps = cap_get_proc();
 	cap_flag_value_t on = CAP_CLEAR;
 	if (caps)

@@ -15,6 +15,7 @@ struct host_facts {
 	char controllers[256];       /* that it offers, space-separated */
 	int cap_sys_resource;        /* rlimits can be raised */
 	int64_t hard[FACTS_RLIMITS]; /* hard limits by resource number; RLIMIT_NONE: unlimited */
+	int64_t nr_open;             /* fs.nr_open: nobody gets more open files; 0: not known */
 	int time_namespace, user_namespace, overlay, mqueue, seccomp, clone_into_cgroup;
 };
 

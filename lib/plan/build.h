@@ -28,4 +28,8 @@ void plan_set_list(struct builder *b, struct plan_step *s, int i, const char *co
 /* A sentence for the user: what was left out, and why. */
 void plan_note(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Parts of the plan, each in a file of its own. */
+void plan_host_rlimits(struct builder *b);
+void plan_rlimits(struct builder *b);
+
 #endif

@@ -3,7 +3,6 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "lib/base/util.h"
 #include "lib/plan/build.h"
@@ -117,74 +116,6 @@ static void cgroups(struct builder *b)
 	}
 }
 
-/*
- * What PID 1 of a machine has (kernel defaults, and systemd's for the number of files). -1: unlimited. `whole` are
- * those that, at the moment when the user namespace is made, cap all of the VE: they are raised to what the host
- * allows.
- */
-static const struct {
-	int resource;
-	const char *name;
-	int64_t soft, hard;
-	int whole;
-} machine_limits[] = {
-	{RLIMIT_CPU, "cpu", -1, -1, 0},
-	{RLIMIT_FSIZE, "fsize", -1, -1, 0},
-	{RLIMIT_DATA, "data", -1, -1, 0},
-	{RLIMIT_STACK, "stack", 8 << 20, -1, 0},
-	{RLIMIT_CORE, "core", 0, -1, 0},
-	{RLIMIT_RSS, "rss", -1, -1, 0},
-	{RLIMIT_NPROC, "nproc", -1, -1, 1},
-	{RLIMIT_NOFILE, "nofile", 1024, 524288, 0},
-	{RLIMIT_MEMLOCK, "memlock", 8 << 20, 8 << 20, 1},
-	{RLIMIT_AS, "as", -1, -1, 0},
-	{RLIMIT_LOCKS, "locks", -1, -1, 0},
-	{RLIMIT_SIGPENDING, "sigpending", -1, -1, 1},
-	{RLIMIT_MSGQUEUE, "msgqueue", 819200, 819200, 1},
-	{RLIMIT_NICE, "nice", 0, 0, 0},
-	{RLIMIT_RTPRIO, "rtprio", 0, 0, 0},
-	{RLIMIT_RTTIME, "rttime", -1, -1, 0},
-};
-
-static int64_t lower_limit(int64_t a, int64_t b)
-{
-	return a == -1 ? b : b == -1 || a < b ? a : b;
-}
-
-static void host_rlimits(struct builder *b)
-{
-	const struct host_facts *f = b->in->facts;
-	for (size_t i = 0; i < ARRAY_SIZE(machine_limits); i++) {
-		int64_t have = f->hard[machine_limits[i].resource],
-			want = machine_limits[i].whole ? -1 : machine_limits[i].hard;
-		if (!machine_limits[i].whole && lower_limit(want, have) == want)
-			continue; /* the host's own is no lower */
-		if (!f->cap_sys_resource && lower_limit(want, have) != want &&
-			!(machine_limits[i].whole && have == want))
-			plan_note(b,
-				"rlimit %s stays at the caller's %lld: raising it takes CAP_SYS_RESOURCE, which is "
-				"missing",
-				machine_limits[i].name, (long long)have);
-		struct plan_step *s = plan_add(b, OP_HOST_RLIMIT);
-		plan_set_text(b, s, 0, "%s", machine_limits[i].name);
-		s->n[0] = machine_limits[i].resource;
-		s->n[1] = f->cap_sys_resource ? want : have;
-	}
-}
-
-static void rlimits(struct builder *b)
-{
-	const struct host_facts *f = b->in->facts;
-	for (size_t i = 0; i < ARRAY_SIZE(machine_limits); i++) {
-		int64_t have = f->cap_sys_resource ? machine_limits[i].hard : f->hard[machine_limits[i].resource];
-		struct plan_step *s = plan_add(b, OP_RLIMIT);
-		plan_set_text(b, s, 0, "%s", machine_limits[i].name);
-		s->n[0] = machine_limits[i].resource;
-		s->n[2] = lower_limit(machine_limits[i].hard, have);
-		s->n[1] = lower_limit(machine_limits[i].soft, s->n[2]);
-	}
-}
-
 static void host_part(struct builder *b)
 {
 	const struct plan_input *in = b->in;
@@ -208,6 +139,17 @@ static void host_part(struct builder *b)
 	plan_set_text(b, s, 1, "%s/supervisor", b->cgroup);
 }
 
+static void on_exit_part(struct builder *b)
+{
+	const char *what = spec_string(b->in->spec, "boot.on_exit");
+	int policy = !what                                 ? 0
+		     : !strcmp(what, "restart")            ? ON_EXIT_RESTART
+		     : !strcmp(what, "restart-on-failure") ? ON_EXIT_RESTART_FAILED
+							   : 0;
+	if (policy)
+		plan_add(b, OP_ON_EXIT)->n[0] = policy;
+}
+
 static void keeper_part(struct builder *b)
 {
 	const struct plan_input *in = b->in;
@@ -216,7 +158,8 @@ static void keeper_part(struct builder *b)
 	s = plan_add(b, OP_OPEN_LAYER);
 	plan_set_text(b, s, 0, "%s", in->image_root);
 	s->n[0] = 1;
-	host_rlimits(b);
+	on_exit_part(b);
+	plan_host_rlimits(b);
 	plan_add(b, OP_BECOME_OWNER)->n[0] = in->ids.owner;
 	plan_add(b, OP_PRIVATE_MOUNTS);
 	s = plan_add(b, OP_RUN_HOST);
@@ -371,7 +314,7 @@ static void init_part(struct builder *b)
 	s->n[0] = own;
 	plan_add(b, OP_LOOPBACK);
 	plan_add(b, OP_KEYRING);
-	rlimits(b);
+	plan_rlimits(b);
 	plan_add(b, OP_BOUNDING_SET)->n[0] = (int64_t)in->caps;
 	plan_add(b, OP_AWAIT_KEEPER);
 	plan_set_text(b, plan_add(b, OP_SECCOMP), 0, "default");

@@ -71,7 +71,9 @@ enum plan_actor {
 	X(AWAIT_KEEPER, INIT, "await-keeper", "hand over the console, wait until the keeper is unprivileged")          \
 	X(SECCOMP, INIT, "seccomp", "load the seccomp program s0")                                                     \
 	X(EXEC, INIT, "exec", "execute the first of: s0 (arguments: s1; environment: s2)")                             \
-	X(CGROUP_DEVICES, CALLER, "cgroup-devices", "let the cgroup s0 use these devices alone: s1")
+	X(CGROUP_DEVICES, CALLER, "cgroup-devices", "let the cgroup s0 use these devices alone: s1")                   \
+	X(ON_EXIT, KEEPER, "on-exit",                                                                                  \
+		"start init again when it ended by itself (1: whatever it said, 2: on failure): n0")
 
 enum plan_op {
 #define X(op, actor, name, doc) OP_##op,
@@ -79,6 +81,8 @@ enum plan_op {
 #undef X
 		OP_COUNT
 };
+
+enum on_exit_policy { ON_EXIT_RESTART = 1, ON_EXIT_RESTART_FAILED = 2 };
 
 struct wire_step {
 	uint16_t actor, op;

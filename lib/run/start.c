@@ -367,8 +367,9 @@ int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct pla
 	struct host_facts facts;
 	struct id_range ids;
 	char run[PATH_MAX], data[HOST_PATH_MAX + 80], link[PATH_MAX], image[PATH_MAX], supervisor[PATH_MAX];
-	int r = facts_probe(&facts, e);
-	if (r || (r = ids_of(ve, &ids, e)))
+	/* A ve.json that was written by hand has been parsed, and that is all. */
+	int r = spec_check(s, e);
+	if (r || (r = facts_probe(&facts, e)) || (r = ids_of(ve, &ids, e)))
 		return r;
 	FORMAT(run, "%s/%s", ve->host->run, ve->name);
 	FORMAT(data, "%s/ve/%s", ve->host->data, ve->name);
@@ -389,7 +390,7 @@ int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct pla
 		.supervisor = supervisor,
 		.ids = ids,
 		.listen_fds = listen_fds,
-		.caps = confine_default_caps(),
+		.caps = confine_caps(spec_list(s, "caps.keep"), spec_list(s, "caps.drop")),
 	};
 	return plan_build(&in, ret, e);
 }
@@ -428,6 +429,31 @@ static int check_listen_fds(const struct ve_start_options *o, struct error *e)
 	return 0;
 }
 
+static int not_suspended(const struct spec *s, struct error *e)
+{
+	const char *why = spec_string(s, "suspended");
+	return !why ? 0
+		    : error_set(e, VE_E_STATE, EPERM, tried, "lift that first: vectl unset NAME suspended",
+			      "it is suspended: %s", why);
+}
+
+/* What a start makes of the spec as it is. */
+static int plan_start(struct ve *ve, unsigned listen_fds, struct spec **ret_spec, struct plan **ret, struct error *e)
+{
+	int r = spec_load(ve, ret_spec, e);
+	if (r || (r = not_suspended(*ret_spec, e)))
+		return r;
+	return plan_of(ve, *ret_spec, listen_fds, ret, e);
+}
+
+int ve_check_start(struct ve *ve)
+{
+	struct error *e = host_begin(ve->host);
+	cleanup_spec struct spec *s = NULL;
+	cleanup_plan struct plan *p = NULL;
+	return error_of(ve, e, plan_start(ve, 0, &s, &p, e));
+}
+
 static int start_locked(struct ve *ve, const struct ve_start_options *o, char top[512], struct error *e)
 {
 	cleanup_spec struct spec *s = NULL;
@@ -446,7 +472,7 @@ static int start_locked(struct ve *ve, const struct ve_start_options *o, char to
 			"it is %s already", ve_state_name(rt.state));
 	if (rt.present && (r = undo(ve, e)))
 		return r;
-	if ((r = spec_load(ve, &s, e)) || (r = plan_of(ve, s, (unsigned)o->n_listen_fds, &p, e)))
+	if ((r = plan_start(ve, (unsigned)o->n_listen_fds, &s, &p, e)))
 		return r;
 	if ((r = launch(ve, p, o->listen_fds, e)))
 		return r;

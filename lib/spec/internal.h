@@ -79,6 +79,9 @@ struct value *spec_get(const struct spec *s, const char *path);
 /* Takes over what *v holds, in place of an earlier value, but on failure. */
 int spec_store(struct spec *s, const struct place *at, struct value *v);
 
+/* A part of spec_check: what each value has to be beyond its type. */
+int spec_check_values(const struct spec *s, const struct place *at);
+
 int spec_parse_allow(
 	const char *text, size_t size, const char *file, unsigned allow, struct spec **ret, struct error *e);
 

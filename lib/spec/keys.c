@@ -10,7 +10,7 @@
 #define U         SPEC_UNSUPPORTED
 #define RLIMIT(name, doc)                                                                                              \
 	{                                                                                                              \
-		"rlimit." name, SPEC_COUNT, U, 0, COUNT_TOP, NULL, NULL, doc                                           \
+		"rlimit." name, SPEC_COUNT, 0, 0, COUNT_TOP, NULL, NULL, doc                                           \
 	}
 
 /*
@@ -38,22 +38,22 @@ const struct spec_key spec_keys[] = {
 	{"memory.swap", SPEC_SIZE, U, 0, COUNT_TOP, NULL, NULL, "Swap, on top of memory.max."},
 	{"pids.max", SPEC_COUNT, U, 1, COUNT_TOP, NULL, NULL, "Processes and threads at once."},
 	{"hugetlb.*", SPEC_COUNT, U, 0, COUNT_TOP, NULL, NULL, "Huge pages of that size: hugetlb.2M."},
-	RLIMIT("as", "Hard limit on address space, bytes."),
-	RLIMIT("core", "Hard limit on core files, bytes."),
-	RLIMIT("cpu", "Hard limit on CPU time of one process, seconds."),
-	RLIMIT("data", "Hard limit on data segments, bytes."),
-	RLIMIT("fsize", "Hard limit on file size, bytes."),
-	RLIMIT("locks", "Hard limit on file locks."),
-	RLIMIT("memlock", "Hard limit on locked memory, bytes."),
-	RLIMIT("msgqueue", "Hard limit on POSIX message queues, bytes."),
+	RLIMIT("as", "Address space of one process, bytes. Soft and hard limit, as all of rlimit."),
+	RLIMIT("core", "Core files, bytes."),
+	RLIMIT("cpu", "CPU time of one process, seconds."),
+	RLIMIT("data", "Data segments, bytes."),
+	RLIMIT("fsize", "Size of a file, bytes."),
+	RLIMIT("locks", "File locks."),
+	RLIMIT("memlock", "Locked memory, bytes."),
+	RLIMIT("msgqueue", "POSIX message queues, bytes."),
 	RLIMIT("nice", "Ceiling of the nice value, as 20 minus it."),
-	RLIMIT("nofile", "Hard limit on open files of one process."),
-	RLIMIT("nproc", "Hard limit on processes of one user."),
-	RLIMIT("rss", "Hard limit on resident memory, bytes; without effect on Linux."),
+	RLIMIT("nofile", "Open files of one process."),
+	RLIMIT("nproc", "Processes of one user."),
+	RLIMIT("rss", "Resident memory, bytes; without effect on Linux."),
 	RLIMIT("rtprio", "Ceiling of the real-time priority."),
-	RLIMIT("rttime", "Hard limit on real-time CPU time without a blocking call, microseconds."),
-	RLIMIT("sigpending", "Hard limit on queued signals."),
-	RLIMIT("stack", "Hard limit on stacks, bytes."),
+	RLIMIT("rttime", "Real-time CPU time without a blocking call, microseconds."),
+	RLIMIT("sigpending", "Queued signals."),
+	RLIMIT("stack", "Stack, bytes."),
 	{"io.weight", SPEC_INTEGER, U, 1, 10000, NULL, NULL, "Share of block I/O under contention."},
 	{"io.*.rbps", SPEC_SIZE, U, 1, COUNT_TOP, NULL, NULL, "Bytes read from that device in a second."},
 	{"io.*.wbps", SPEC_SIZE, U, 1, COUNT_TOP, NULL, NULL, "Bytes written to that device in a second."},
@@ -88,15 +88,15 @@ const struct spec_key spec_keys[] = {
 	{"device.*.gid", SPEC_INTEGER, U, 0, 65535, NULL, NULL, "Its group inside."},
 	{"device.*.access", SPEC_STRING, U, 0, 3, NULL, NULL, "Of r, w and m."},
 	{"features", SPEC_LIST, U, 0, 0, "nesting|fuse|tun|keyctl|mknod", NULL, "What the guest may do beyond the default."},
-	{"caps.keep", SPEC_LIST, U, 0, 0, NULL, NULL, "Capabilities that the guest has besides the default ones."},
-	{"caps.drop", SPEC_LIST, U, 0, 0, NULL, NULL, "Capabilities that the guest lacks."},
+	{"caps.keep", SPEC_LIST, 0, 0, 64, NULL, NULL, "Capabilities, over the VE's own namespaces, that the guest has besides the default ones: sys_rawio. Some break the guest's own start."},
+	{"caps.drop", SPEC_LIST, 0, 0, 64, NULL, NULL, "Capabilities that nothing in the VE has: net_raw,mknod."},
 	{"seccomp", SPEC_STRING, 0, 0, 4096, NULL, "default", "The system call filter: default, strict, unconfined, or a file."},
 	{"apparmor", SPEC_STRING, U, 0, 255, NULL, NULL, "The AppArmor profile."},
 	{"sysctl.*", SPEC_STRING, U | SPEC_FREE_KEY, 0, 4096, NULL, NULL, "A sysctl that belongs to one of the VE's namespaces."},
 	{"boot.auto", SPEC_BOOL, U, 0, 0, NULL, NULL, "Whether the VE starts with the host."},
 	{"boot.order", SPEC_INTEGER, U, 0, 1000000, NULL, NULL, "Lower starts first."},
 	{"boot.delay", SPEC_SECONDS, U, 0, 86400, NULL, NULL, "Wait after this VE before the next one is started."},
-	{"boot.on_exit", SPEC_ENUM, U, 0, 0, "stop|restart|restart-on-failure", NULL, "What follows an init that ended by itself."},
+	{"boot.on_exit", SPEC_ENUM, 0, 0, 0, "stop|restart|restart-on-failure", "stop", "What follows an init that ended by itself: restart also after a poweroff inside, restart-on-failure only where it crashed or exited with a failure. Never after a stop."},
 	{"stop.signal", SPEC_SIGNAL, SPEC_LIVE, 1, 64, NULL, NULL, "The signal that asks init to shut down. Not set: what the kind of init understands."},
 	{"stop.timeout", SPEC_SECONDS, SPEC_LIVE, 1, 86400, NULL, "90", "How long stop waits before it kills."},
 	{"hooks.pre-start", SPEC_PATH, U, 0, 0, NULL, NULL, "The host's executable to run before the start."},
@@ -104,7 +104,7 @@ const struct spec_key spec_keys[] = {
 	{"hooks.stop", SPEC_PATH, U, 0, 0, NULL, NULL, "The host's executable to run before the stop."},
 	{"hooks.post-stop", SPEC_PATH, U, 0, 0, NULL, NULL, "The host's executable to run after the stop."},
 	{"labels.*", SPEC_STRING, SPEC_FREE_KEY | SPEC_LIVE, 0, 4096, NULL, NULL, "A tag of your own; nothing looks at it but `list --label`."},
-	{"suspended", SPEC_STRING, U, 0, 4096, NULL, NULL, "A reason: start is refused with it."},
+	{"suspended", SPEC_STRING, SPEC_LIVE, 0, 1024, NULL, NULL, "A reason: start and restart are refused with it. Setting it stops nothing."},
 	{NULL},
 };
 /* clang-format on */

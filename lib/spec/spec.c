@@ -353,6 +353,7 @@ int spec_check(const struct spec *s, struct error *e)
 	struct environment environment = {.at = &at};
 	char remedy[128];
 	size_t i;
+	int r;
 
 	for (i = 0; i < ARRAY_SIZE(ordered); i++) {
 		const struct value *less = spec_get(s, ordered[i].less), *more = spec_get(s, ordered[i].more);
@@ -363,5 +364,6 @@ int spec_check(const struct spec *s, struct error *e)
 		return spec_fail(&at, less->path, VE_E_SPEC, ERANGE, remedy, "%s (%s) is above %s (%s)", less->path,
 			less->text, more->path, more->text);
 	}
-	return spec_each(s, check_variable, &environment);
+	r = spec_check_values(s, &at);
+	return r < 0 ? r : spec_each(s, check_variable, &environment);
 }

@@ -93,6 +93,9 @@ int spec_schema(char **ret_text, struct error *e);
 /* Checks between keys, after all are set (memory.high <= memory.max ...). */
 int spec_check(const struct spec *s, struct error *e);
 
+/* The number of a capability, named as in capabilities(7), with or without `cap_`; -EINVAL. */
+int spec_capability(const char *word);
+
 /* 0, or -EINVAL with the rule that is broken. */
 int spec_valid_name(const char *name, struct error *e);
 

@@ -13,6 +13,7 @@
 struct spec_case {
 	const char *name;
 	const char *set[8];
+	int adds_steps; /* so that steps of other plans are not at the same places */
 };
 
 static const struct spec_case spec_cases[] = {
@@ -23,6 +24,8 @@ static const struct spec_case spec_cases[] = {
 	{"network-none", {"network=none"}},
 	{"every-key", {"hostname=h", "init=/sbin/init", "env.A=1", "network=private", "storage=overlay", "labels.a.b=c",
 			      "stop.signal=SIGRTMIN+4", "stop.timeout=7"}},
+	{"rlimit", {"rlimit.nofile=256", "rlimit.as=max", "rlimit.stack=524288", "rlimit.nproc=100"}, 1},
+	{"on-exit", {"boot.on_exit=restart-on-failure"}, 1},
 };
 
 static inline struct spec *make_spec(const struct spec_case *c)

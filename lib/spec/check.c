@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is asked of values beyond their type, and between keys. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/capability.h>
+
+#include "lib/base/util.h"
+#include "lib/spec/internal.h"
+
+/* ---- capabilities */
+
+int spec_capability(const char *word)
+{
+	char name[48] = "cap_";
+	size_t skip = strncasecmp(word, "cap_", 4) ? 4 : 0, i;
+	cap_value_t number;
+
+	if (strlen(word) + skip >= sizeof(name))
+		return -EINVAL;
+	for (i = 0; word[i]; i++)
+		name[skip + i] = (char)tolower((unsigned char)word[i]);
+	name[skip + i] = '\0';
+	/* libcap takes numbers as well; a spec that is read elsewhere has names. */
+	if (!isalpha((unsigned char)name[4]) || cap_from_name(name, &number) < 0)
+		return -EINVAL;
+	return number;
+}
+
+static bool has_capability(const char *const *items, int number)
+{
+	for (; items && *items; items++)
+		if (spec_capability(*items) == number)
+			return true;
+	return false;
+}
+
+static int check_capabilities(const struct spec *s, const struct place *at, const struct value *v)
+{
+	const char *const *other = spec_list(s, strcmp(v->path, "caps.keep") ? "caps.keep" : "caps.drop");
+	size_t i;
+
+	for (i = 0; v->items[i]; i++) {
+		int number = spec_capability(v->items[i]);
+
+		if (number < 0)
+			return spec_fail(at, v->path, VE_E_SPEC, EINVAL, "`man 7 capabilities` has the names: net_raw",
+				"%s: `%.64s` is not a capability", v->path, v->items[i]);
+		if (has_capability(other, number))
+			return spec_fail(at, v->path, VE_E_SPEC, EINVAL, "take it out of one of the two",
+				"%.64s is in both caps.keep and caps.drop", v->items[i]);
+	}
+	return 0;
+}
+
+/* ---- all */
+
+/* By row, as the table of keys has it. */
+static const struct {
+	const char *key;
+	int (*check)(const struct spec *s, const struct place *at, const struct value *v);
+} checks[] = {
+	{"caps.keep", check_capabilities},
+	{"caps.drop", check_capabilities},
+};
+
+int spec_check_values(const struct spec *s, const struct place *at)
+{
+	size_t i, k;
+	int r;
+
+	for (i = 0; i < s->n; i++)
+		for (k = 0; k < ARRAY_SIZE(checks); k++) {
+			if (strcmp(checks[k].key, s->values[i].row->key) != 0)
+				continue;
+			r = checks[k].check(s, at, &s->values[i]);
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}

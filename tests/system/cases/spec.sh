@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# What the keys of the spec do to a VE that is started with them, as its processes see it.
+
+# refuses PATTERN STATUS COMMAND...: one line on stderr that matches.
+refuses() {
+	local pattern=$1 status=$2
+	shift 2
+	fails "$status" "$@"
+	like "$ERR" "$pattern"
+}
+
+# nap SECONDS
+nap() { python3 -c 'import select, sys; select.select([], [], [], float(sys.argv[1]))' "$1"; }
+
+boots() { vectl logs "$1" | grep -c '^--- boot' || true; }
+booted() { [ "$(boots "$1")" -ge "$2" ]; }
+
+test_rlimits() {
+	ok vectl create rl --image busybox --set rlimit.nofile=700 --set rlimit.core=0 --set rlimit.stack=4194304
+	ok vectl start rl --wait=ready
+	ok cat "/proc/$(info rl "d['pid']")/limits"
+	like "$OUT" '^Max open files +700 +700 '
+	like "$OUT" '^Max core file size +0 +0 '
+	like "$OUT" '^Max stack size +4194304 +4194304 '
+	# A default stays a default.
+	like "$OUT" '^Max address space +unlimited +unlimited'
+	guest rl sh -c 'ulimit -n; ulimit -Hn'
+	eq "$OUT" $'700\n700' 'open files of what exec starts'
+	ok vectl stop rl
+	local most
+	most=$(cat /proc/sys/fs/nr_open)
+	ok vectl set rl "rlimit.nofile=$((most + 1))"
+	refuses 'rlimit\.nofile: .*(nr_open|hard limit)' 1 vectl start rl
+	eq "$(state rl)" stopped
+	[ ! -e "$VECTL_ROOT/run/vectl/rl" ] || die 'a refused start left a runtime folder'
+	ok vectl destroy --force rl
+}
+
+capabilities() { # NAME PID-INSIDE: the bounding set of a process
+	guest "$1" sed -n 's/^CapBnd:[[:space:]]*//p' "/proc/$2/status"
+}
+
+test_capabilities() {
+	busybox_ve cp
+	capabilities cp 1
+	local before=$((16#$OUT)) raw=$((1 << 13)) rawio=$((1 << 17)) mknod=$((1 << 27)) now
+	[ $((before & raw)) != 0 ] && [ $((before & rawio)) = 0 ] || die "unexpected default set $OUT"
+	ok vectl set cp caps.drop=net_raw,CAP_MKNOD caps.keep=sys_rawio
+	ok vectl restart cp --wait=ready
+	capabilities cp 1
+	now=$((16#$OUT))
+	eq "$now" "$(((before & ~raw & ~mknod) | rawio))" "init's bounding set"
+	capabilities cp self
+	eq "$((16#$OUT))" "$now" 'bounding set of what exec starts'
+	guest cp sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status
+	eq "$((16#$OUT))" "$now" 'effective set of root inside'
+	inside cp 'ping -c 1 127.0.0.1'
+	ne "$STATUS" 0 'ping without net_raw'
+	refuses 'caps.keep: .no_such. is not a capability' 2 vectl set cp caps.keep=no_such
+	refuses 'net_raw is in both' 2 vectl set cp caps.keep+=net_raw
+	refuses 'is not a capability' 2 vectl set cp caps.drop=13
+	ok vectl get cp caps.keep
+	eq "$OUT" sys_rawio 'caps.keep after refused changes'
+	ok vectl destroy --force cp
+}
+
+test_suspended() {
+	busybox_ve su
+	local init
+	init=$(info su "d['pid']")
+	ok vectl set su 'suspended=unpaid bill of May'
+	eq "$(state su)" running 'state after `set suspended`'
+	eq "$(info su "d['pending']")" '[]' 'what waits for the next start'
+	refuses 'suspended: unpaid bill of May: .*vectl unset su suspended' 4 vectl restart su
+	eq "$(info su "d['pid']")" "$init" 'init after a refused restart'
+	ok vectl stop su
+	refuses 'unpaid bill of May' 4 vectl start su
+	refuses 'unpaid bill of May' 4 vectl start --all
+	eq "$(state su)" stopped
+	ok vectl unset su suspended
+	ok vectl start su
+	ok vectl destroy --force su
+}
+
+test_restart_refused_for_a_bad_spec_stops_nothing() {
+	busybox_ve rb
+	ok vectl set rb rlimit.nofile=max
+	refuses 'rlimit.nofile' 1 vectl restart rb
+	eq "$(state rb)" running
+	ok vectl destroy --force rb
+}
+
+test_on_exit_restart() {
+	local crashing='init=/bin/sh,-c,echo up; exit 3'
+	ok vectl create ox --image busybox --set boot.on_exit=restart --set "$crashing"
+	ok vectl start ox
+	local began=$SECONDS
+	until_ 20 booted ox 3
+	[ $((SECONDS - began)) -ge 2 ] || die "a crashing init was started 3 times in $((SECONDS - began)) s"
+	# In the pause before the next attempt there is no init; a stop does not wait for one.
+	began=$SECONDS
+	ok vectl stop ox
+	[ $((SECONDS - began)) -le 3 ] || die "stop took $((SECONDS - began)) s"
+	eq "$(state ox)" stopped
+	eq "$(pids_of ox)" '' 'processes of a stopped VE'
+	local count
+	count=$(boots ox)
+	nap 3
+	eq "$(boots ox)" "$count" 'boots after a stop'
+	# An init that is asked to stop ends by itself in the end; that is no reason to start it again.
+	ok vectl set ox 'init=/bin/sh,-c,trap "exit 0" TERM; while :; do sleep 0.1; done' stop.signal=TERM
+	ok vectl start ox
+	count=$(boots ox)
+	ok vectl stop ox
+	eq "$(state ox)" stopped
+	eq "$(boots ox)" "$count" 'boots after a stop that init heard'
+	ok vectl destroy --force ox
+}
+
+test_on_exit_restart_on_failure() {
+	ok vectl create of --image busybox --set boot.on_exit=restart-on-failure --set 'init=/bin/sh,-c,sleep 1'
+	ok vectl start of
+	ok vectl wait of --state stopped --timeout 10
+	eq "$(boots of)" 1 'boots of an init that ended well'
+	ok vectl set of 'init=/bin/sh,-c,sleep 1; exit 1'
+	ok vectl start of
+	until_ 15 booted of 3
+	ok vectl stop --force of
+	eq "$(state of)" stopped
+	# Killed from outside is a failure; a poweroff inside is what was wanted.
+	ok vectl unset of init
+	ok vectl start of --wait=ready
+	local init
+	init=$(info of "d['pid']")
+	kill -KILL "$init"
+	until_ 15 sh -c "vectl info of --json | grep -q '\"boot\": *2\b'"
+	until_ 10 vectl exec of -- true
+	try vectl exec of -- poweroff
+	ok vectl wait of --state stopped --timeout 15
+	ok vectl destroy --force of
+}
+
+test_on_exit_restart_after_poweroff() {
+	busybox_ve op --set boot.on_exit=restart
+	try vectl exec op -- poweroff
+	until_ 20 sh -c "vectl info op --json | grep -q '\"boot\": *2\b'"
+	until_ 10 vectl exec op -- true
+	ok vectl destroy --force op
+}
+
+test_on_exit_default() {
+	ok vectl create od --image busybox --set 'init=/bin/sh,-c,exit 1'
+	ok vectl start od
+	ok vectl wait od --state stopped --timeout 10
+	eq "$(boots od)" 1
+	ok vectl destroy --force od
+}
