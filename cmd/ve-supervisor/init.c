@@ -196,10 +196,17 @@ static int mount_step(const struct wire_step *s)
 	return r;
 }
 
+/* With the mounts beneath it, among them `incoming`: what the host mounts there comes in, and nothing goes out. */
 static int bind_run_host(void)
 {
 	TRY("run/host", mkdirat(v.run, "host", 0755));
-	return bind_at(AT_FDCWD, MIN_HOST, v.run, "host");
+	TRY(MIN_HOST, sys_mount(NULL, MIN_HOST, NULL, MS_REC | MS_SLAVE, NULL));
+	int t = TRY(MIN_HOST, sys_open_tree(AT_FDCWD, MIN_HOST, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
+	int at = TRY("run/host", sys_openat2(v.run, "host", O_PATH, 0, NO_LINKS));
+	TRY("run/host", sys_move_mount(t, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+	close(at);
+	close(t);
+	return 0;
 }
 
 static int boot_id(void)
@@ -379,6 +386,11 @@ static int init_step(const struct wire_step *s, struct boot *b)
 		return mask(s0, s->len[0]);
 	case OP_PIVOT_ROOT:
 		return pivot();
+	case OP_SHARE_MOUNTS:
+		/* Init programs do this on a machine, and leave it to the manager in a container: what is mounted
+		 * later is then seen in services that have a mount namespace of their own. */
+		TRY("/", sys_mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL));
+		return 0;
 	case OP_HOSTNAME:
 		return hostname(s0, s->n[0]);
 	case OP_LOOPBACK:

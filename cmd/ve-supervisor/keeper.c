@@ -340,6 +340,8 @@ static int keeper_step(const struct wire_step *s, struct boot *b)
 		return host_rlimit(s);
 	case OP_BECOME_OWNER:
 		return become_owner(s->n[0]);
+	case OP_HOST_RELEASE:
+		return host_release(wire_string(plan, s, 0), wire_string(plan, s, 1));
 	case OP_PRIVATE_MOUNTS:
 		return private_mounts(plan->base);
 	case OP_RUN_HOST:

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <dirent.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -8,14 +7,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "cmd/ve-supervisor/keeper.h"
 #include "cmd/ve-supervisor/supervisor.h"
 #include "cmd/ve-supervisor/sys.h"
 
-static int mount_fs(const char *type, const char *options[][2], unsigned attr, int *ret)
+int mount_fs(const char *type, const char *options[][2], unsigned attr, int *ret)
 {
 	int fs = TRY(type, sys_fsopen(type));
 	for (int i = 0; options && options[i][0]; i++)
@@ -43,7 +41,7 @@ static int mount_on(const char *type, unsigned attr, const char *at)
  */
 int private_mounts(uint32_t base)
 {
-	const char *options[][2] = {{"mode", "755"}, {"size", "256k"}, {"nr_inodes", "64"}, {NULL, NULL}};
+	const char *options[][2] = {{"mode", "755"}, {"size", "256k"}, {"nr_inodes", "128"}, {NULL, NULL}};
 	int m = -1, r;
 	TRY("mount namespace", unshare(CLONE_NEWNS));
 	TRY("private propagation", sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
@@ -67,41 +65,6 @@ int private_mounts(uint32_t base)
 	if ((r = mount_on("proc", nothing, "/proc")))
 		return r;
 	return mount_on("sysfs", nothing | MOUNT_ATTR_RDONLY, "/sys");
-}
-
-static int put_file(const char *path, const char *text, uint32_t owner)
-{
-	int fd = TRY(path, open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0444));
-	TRY(path, write(fd, text, strlen(text)));
-	TRY(path, write(fd, "\n", 1));
-	TRY(path, fchown(fd, owner, owner));
-	close(fd);
-	return 0;
-}
-
-/* The container interface's /run/host: files that the guest reads, and the socket that its init reports to. */
-int run_host(const char *manager, const char *uuid, uint32_t base, int *ret_notify)
-{
-	int r, on = 1;
-	if ((r = put_file(MIN_HOST "/container-manager", manager, base)) ||
-		(r = put_file(MIN_HOST "/container-uuid", uuid, base)))
-		return r;
-	int s = TRY("notify socket", socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = MIN_HOST "/notify"};
-	TRY(a.sun_path, bind(s, (struct sockaddr *)&a, sizeof a));
-	TRY(a.sun_path, chmod(a.sun_path, 0666));
-	TRY(a.sun_path, chown(a.sun_path, base, base));
-	TRY("SO_PASSCRED", setsockopt(s, SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
-	TRY(MIN_HOST, chown(MIN_HOST, base, base));
-	/* Read-only here: mount flags that a less privileged mount namespace inherits are locked in it. */
-	int t = TRY(MIN_HOST, sys_open_tree(AT_FDCWD, MIN_HOST, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
-	struct mount_attr ro = {
-		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
-	TRY(MIN_HOST, sys_mount_setattr(t, "", AT_EMPTY_PATH, &ro));
-	TRY(MIN_HOST, sys_move_mount(t, "", AT_FDCWD, MIN_HOST, MOVE_MOUNT_F_EMPTY_PATH));
-	close(t);
-	*ret_notify = s;
-	return 0;
 }
 
 /*

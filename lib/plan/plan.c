@@ -158,6 +158,9 @@ static void keeper_part(struct builder *b)
 	s = plan_add(b, OP_OPEN_LAYER);
 	plan_set_text(b, s, 0, "%s", in->image_root);
 	s->n[0] = 1;
+	s = plan_add(b, OP_HOST_RELEASE);
+	plan_set_text(b, s, 0, "/etc/os-release");
+	plan_set_text(b, s, 1, "/usr/lib/os-release");
 	on_exit_part(b);
 	plan_host_rlimits(b);
 	plan_add(b, OP_BECOME_OWNER)->n[0] = in->ids.owner;
@@ -229,6 +232,7 @@ static void init_mounts(struct builder *b)
 	const char *masked[] = {"kallsyms", "kcore", "keys", "sysrq-trigger", "timer_list", NULL};
 	plan_set_list(b, plan_add(b, OP_MASK), 0, masked);
 	plan_add(b, OP_PIVOT_ROOT);
+	plan_add(b, OP_SHARE_MOUNTS);
 }
 
 struct env_list {

@@ -73,7 +73,9 @@ enum plan_actor {
 	X(EXEC, INIT, "exec", "execute the first of: s0 (arguments: s1; environment: s2)")                             \
 	X(CGROUP_DEVICES, CALLER, "cgroup-devices", "let the cgroup s0 use these devices alone: s1")                   \
 	X(ON_EXIT, KEEPER, "on-exit",                                                                                  \
-		"start init again when it ended by itself (1: whatever it said, 2: on failure): n0")
+		"start init again when it ended by itself (1: whatever it said, 2: on failure): n0")                   \
+	X(HOST_RELEASE, KEEPER, "host-release", "read s0, or s1, for /run/host/os-release")                            \
+	X(SHARE_MOUNTS, INIT, "share-mounts", "make the VE's mounts shared, as those of a machine are")
 
 enum plan_op {
 #define X(op, actor, name, doc) OP_##op,

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a program inside a VE sees, a line a question: probe fds | audit | keyring | syscalls | caps | tty | spin.
+ * What a program inside a VE sees, a line a question: probe fds | audit | keyring | syscalls | caps | tty.
+ * And what root of the host does to a VE: probe place PID FOLDER TARGET shows FOLDER of the host at TARGET in the mount
+ * namespace of PID.
  * Linked statically, since it runs in images that have no libc.
  */
+#define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <linux/netlink.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +137,21 @@ static int tty(void)
 	return 0;
 }
 
+static int place(const char *pid, const char *folder, const char *target)
+{
+	char path[64];
+	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, folder, 1 /* OPEN_TREE_CLONE */ | O_CLOEXEC), ns;
+
+	snprintf(path, sizeof path, "/proc/%s/ns/mnt", pid);
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	if (tree < 0 || ns < 0 || setns(ns, CLONE_NEWNS) < 0 || (mkdir(target, 0755) < 0 && errno != EEXIST) ||
+		syscall(SYS_move_mount, tree, "", AT_FDCWD, target, 4 /* MOVE_MOUNT_F_EMPTY_PATH */) < 0) {
+		perror(target);
+		return 1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -144,6 +163,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof questions / sizeof *questions; i++)
 		if (!strcmp(argv[1], questions[i].name))
 			return questions[i].run();
-	fprintf(stderr, "usage: probe fds|audit|keyring|syscalls|caps|tty\n");
+	if (argc == 5 && !strcmp(argv[1], "place"))
+		return place(argv[2], argv[3], argv[4]);
+	fprintf(stderr, "usage: probe fds|audit|keyring|syscalls|caps|tty, or probe place PID FOLDER TARGET\n");
 	return 2;
 }
