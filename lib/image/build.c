@@ -46,37 +46,35 @@ static int make_by_template(struct ve_host *host, int images, const char *name, 
 	const struct source *source, struct error *e)
 {
 	cleanup_work struct work w = WORK_NONE;
-	char output[PATH_MAX], scratch[PATH_MAX];
+	cleanup_json struct json *metadata = NULL;
+	char folder[PATH_MAX], output[PATH_MAX], target[PATH_MAX];
 	int r = work_begin(images, &w, e);
 	if (r < 0)
 		return r;
-	if (work_path(host, &w, "output.tar", output) < 0 || work_path(host, &w, "scratch", scratch) < 0)
+	if (work_path(host, &w, "template", folder) < 0)
 		return error_sys(e, ENAMETOOLONG, what, host->data);
 	struct template_run run = {
 		.path = template,
 		.image = source ? "tarball" : name,
 		.source = source ? source->path : NULL,
-		.output = output,
-		.scratch = scratch,
+		.folder = folder,
 		.what = what,
 		.until = source ? 0 : TEMPLATE_SHARE,
 		.images = images,
 	};
-	r = template_run(host, &run, e);
+	r = template_run(host, &run, output, &metadata, e);
 	if (r < 0)
 		return r;
-	remove_tree_at(w.dir, "scratch"); /* its room may be needed */
-	const char *slash = strrchr(template, '/');
 	struct unpack_run unpack = {
 		.name = name,
-		.template = slash ? slash + 1 : template,
-		.archive = source ? source->path : output,
+		.template = strrchr(template, '/') + 1,
+		.archive = output,
 		.what = what,
 		.source = source,
+		.metadata = metadata,
 		.from = run.until,
 	};
-	/* The tarball template may hand on another file than the one it was given. */
-	char target[PATH_MAX];
+	/* Messages name the file that the user knows. */
 	if (source && realpath(output, target))
 		unpack.archive = target;
 	return unpack_run(host, &w, &unpack, e);

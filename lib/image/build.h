@@ -2,6 +2,7 @@
 #ifndef VE_IMAGE_BUILD_H
 #define VE_IMAGE_BUILD_H
 
+#include "lib/base/json.h"
 #include "lib/image/store.h"
 
 /* Where a tarball came from; an unchanged one need not be unpacked twice. */
@@ -17,16 +18,20 @@ int template_find(struct ve_host *host, const char *image, char *buf, size_t siz
 /* "busybox, debian": for messages. */
 void template_list(struct ve_host *host, char *buf, size_t size);
 /*
- * Runs a template, which writes the tarball `output` (an absolute path) and may use the scratch folder `scratch` (one
- * too). `source`: what it gets as VECTL_SOURCE, or NULL. Percents are shown as 0 to `until`.
+ * Runs a template in `folder` (an absolute path that is not there yet; the template can write there and to its cache
+ * alone). `source`: what it gets as VECTL_SOURCE, or NULL. Percents are shown as 0 to `until`. ret_output: the tar file
+ * or folder, or a link to one. *ret_metadata: what it said of the image, the caller's; untouched where it said nothing.
  */
 struct template_run {
-	const char *path, *image, *source, *output, *scratch;
+	const char *path, *image, *source, *folder;
 	const char *what; /* "building debian/13" */
 	int until;
 	int images; /* where its last words are kept when it fails */
 };
-int template_run(struct ve_host *host, const struct template_run *run, struct error *e);
+int template_run(struct ve_host *host, const struct template_run *run, char ret_output[PATH_MAX],
+	struct json **ret_metadata, struct error *e);
+/* What a template's metadata.json may have. */
+int template_metadata_check(const struct json *metadata, const char *tried, const char *remedy, struct error *e);
 
 /* host_run, with a cancellation told in the words of `what`. */
 int run_child(struct ve_host *host, const struct host_child *child, const char *what, struct error *e);
@@ -38,6 +43,7 @@ int run_child(struct ve_host *host, const struct host_child *child, const char *
 struct unpack_run {
 	const char *name, *template, *archive, *what;
 	const struct source *source; /* recorded; NULL: none */
+	const struct json *metadata; /* recorded; NULL: none */
 	int from;
 };
 int unpack_run(struct ve_host *host, struct work *w, const struct unpack_run *run, struct error *e);

@@ -27,7 +27,7 @@ static void write_users(struct json_writer *w, struct ve_host *host, const char 
 static void write_image(struct json_writer *w, struct ve_host *host, int images, const char *name, const char *id)
 {
 	static const char *const keys[] = {"arch", "os", "template", "init", "created", "size", "entries",
-		"machine_id_cleared", "left_out", "source"};
+		"machine_id_cleared", "left_out", "source", "metadata"};
 	char path[64];
 	cleanup_free char *text = NULL;
 	cleanup_json struct json *j = NULL;

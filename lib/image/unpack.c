@@ -123,6 +123,8 @@ static int write_description(struct work *w, const struct unpack_run *run, const
 	for (size_t i = 0; i < ARRAY_SIZE(left_out); i++)
 		jw_integer(j, left_out[i], json_integer(summary, left_out[i], 0));
 	jw_end(j);
+	if (run->metadata)
+		jw_copy(j, "metadata", run->metadata);
 	if (run->source) {
 		jw_object(j, "source");
 		jw_string(j, "path", run->source->path);
