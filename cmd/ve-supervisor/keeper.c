@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "cmd/ve-supervisor/event.h"
 #include "cmd/ve-supervisor/keeper.h"
 #include "cmd/ve-supervisor/supervisor.h"
 #include "cmd/ve-supervisor/sys.h"
@@ -34,7 +35,8 @@ static struct keeper {
 	int first;   /* the caller still waits for a report */
 	int signals; /* signalfd of SIGTERM: root wants the VE to end, so a reboot would be against its will */
 	int ending;
-	int on_exit; /* enum on_exit_policy */
+	int restarting; /* init ended, and boot.on_exit wants another */
+	int on_exit;    /* enum on_exit_policy */
 } k = {.notify = -1, .sync = -1, .pidfd = -1, .console = -1, .server_sock = -1, .boot = {.userns = -1}};
 
 static int64_t now_ms(void)
@@ -63,6 +65,8 @@ static void report(const struct wire_report *r)
 	if (k.first)
 		send(SFD_REPORT, r, sizeof *r, MSG_NOSIGNAL);
 	else if (r->kind != REPORT_RUNNING) {
+		if (r->kind == REPORT_FAILED)
+			event_reboot_failed(r);
 		struct sync_message m = {.kind = SERVER_NOTE, .step = r->step, .err = r->err};
 		memcpy(m.subject, r->subject, sizeof m.subject);
 		tell_server(&m, -1);
@@ -121,6 +125,8 @@ static void end_with(int status)
 {
 	if (k.pidfd >= 0)
 		sys_pidfd_send_signal(k.pidfd, SIGKILL);
+	if (!k.first)
+		event_stopped("failed", 0, k.ending);
 	write_state("stopped");
 	_exit(status);
 }
@@ -212,6 +218,7 @@ static void let_init_exec(void)
 	close(k.sync);
 	k.sync = -1;
 	k.booted = now_ms();
+	event_boot(k.restarting ? "restarted" : k.boot.number > 1 ? "rebooted" : "running", k.boot.number);
 	write_state("running");
 }
 
@@ -230,7 +237,8 @@ static int spawn_server(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		/* The locks say that the keeper lives: the server must not hold them beyond its death. */
 		const int keepers[] = {SFD_LOCK, SFD_IDLOCK, SFD_CGROUP_VE, k.boot.cgroup, SFD_PLAN, k.boot.userns,
-			k.pidfd, k.sync, sp[0], k.console, k.signals, k.first ? SFD_REPORT : -1};
+			k.pidfd, k.sync, sp[0], k.console, k.signals, k.first ? SFD_REPORT : -1, SFD_EVENTS0,
+			SFD_EVENTS1};
 		for (size_t i = 0; i < sizeof keepers / sizeof *keepers; i++)
 			if (keepers[i] >= 0)
 				close(keepers[i]);
@@ -242,6 +250,7 @@ static int spawn_server(void)
 			.notify = k.notify,
 			.log = {SFD_LOG0, SFD_LOG1},
 			.state = SFD_STATE,
+			.memory = SFD_MEMORY_EVENTS,
 			.console = -1,
 			.init = k.init,
 			.boot = k.boot.number,
@@ -540,6 +549,50 @@ static void end_server(void)
 	poll(&p, 1, 2000);
 }
 
+/*
+ * What the server says of the guest, as fixed words; a guest that says it without end, or a server that was taken over,
+ * fills no disk and hides nothing for long: a few at a time, then one a second.
+ */
+static int from_server(void)
+{
+	enum { AT_ONCE = 16 };
+	static int64_t last, tokens = AT_ONCE;
+	struct sync_message m;
+	int fd = -1;
+	int r = sync_recv(k.server_sock, &m, &fd);
+	if (r > 0 && fd >= 0)
+		close(fd);
+	if (r <= 0)
+		return r ? r : -ECHILD;
+	if (m.kind == SYNC_NOTE) /* that it is confined: of one that followed another, nobody waits for it */
+		return 0;
+	int64_t now = now_ms() / 1000;
+	tokens = tokens + now - last < AT_ONCE ? tokens + now - last : AT_ONCE;
+	last = now;
+	if (tokens <= 0)
+		return 0;
+	tokens--;
+	if (m.kind == SYNC_READY)
+		event_boot("ready", k.boot.number);
+	if (m.kind == SYNC_STOPPING && !k.ending)
+		event_stopping();
+	if (m.kind == SYNC_OOM_KILLS)
+		event_oom_kills(m.step);
+	return 0;
+}
+
+static void log_end(const siginfo_t *si)
+{
+	if (si->si_code == CLD_EXITED)
+		event_stopped("exited", si->si_status, k.ending);
+	else if (si->si_status == SIGINT)
+		event_stopped("poweroff", 0, k.ending);
+	else if (si->si_status == SIGHUP)
+		event_stopped("reboot", 0, k.ending);
+	else
+		event_stopped("killed", si->si_status, k.ending);
+}
+
 static void wait_for_end(void)
 {
 	for (;;) {
@@ -554,21 +607,27 @@ static void wait_for_end(void)
 				end_with(1);
 			/* How reboot(2) ends the init of a pid namespace: SIGHUP for a reboot, SIGINT for the rest. */
 			int again = si.si_code != CLD_EXITED && si.si_status == SIGHUP;
+			k.restarting = 0;
 			k.init = 0;
 			take_signal();
 			if (again)
 				pace_reboots();
-			else if (!k.ending && (again = to_be_restarted(&si)))
+			else if (!k.ending && (again = to_be_restarted(&si))) {
+				log_end(&si);
+				k.restarting = 1;
 				pace_restarts();
+			}
 			if (again && !k.ending) {
 				reboot_in_place();
 				continue;
 			}
 			close(k.pidfd);
 			k.pidfd = -1;
+			if (!k.restarting) /* else it is said */
+				log_end(&si);
 			return;
 		}
-		if (p[1].revents && server_confined()) /* of one that followed another: nobody waits for it */
+		if (p[1].revents && from_server())
 			server_died();
 	}
 }

@@ -20,7 +20,7 @@
 #include "lib/run/protocol.h"
 
 enum { CLIENTS = 8, INPUT = 4096 };
-enum source { KEEPER, CONSOLE, CONTROL, NOTIFY, CLIENT };
+enum source { KEEPER, CONSOLE, CONTROL, NOTIFY, CLIENT, MEMORY };
 
 struct client {
 	int fd; /* 0: free; 0 is never a client's, since it is /dev/null */
@@ -40,6 +40,7 @@ static struct {
 	size_t input_have;
 	uint32_t sequence;
 	int ready;
+	uint64_t oom_kills;
 	char status[128];
 	struct client client[CLIENTS];
 } v;
@@ -218,14 +219,42 @@ static void from_keeper(void)
 	log_write(&v.log, b, t.at - b);
 }
 
+/* ---- what the keeper logs: one that has no time for it now hears of the next one */
+
+static void tell_keeper(int kind, uint32_t count)
+{
+	struct sync_message m = {.kind = kind, .step = count};
+	sync_send_flags(v.s->keeper, &m, -1, MSG_DONTWAIT);
+}
+
+static uint64_t read_oom_kills(void)
+{
+	char b[512];
+	ssize_t n = pread(v.s->memory, b, sizeof b - 1, 0);
+	b[n > 0 ? n : 0] = 0;
+	const char *kills = after(b, "\noom_kill ");
+	return kills ? strtoull(kills, NULL, 10) : v.oom_kills;
+}
+
+static void memory_event(void)
+{
+	uint64_t now = read_oom_kills();
+	if (now > v.oom_kills)
+		tell_keeper(SYNC_OOM_KILLS, (uint32_t)(now - v.oom_kills));
+	v.oom_kills = now;
+}
+
 /* ---- the guest's readiness (sd_notify(3)): only the VE's first process is believed */
 
 static void notify_line(const char *line, size_t size)
 {
+	int was = v.ready;
 	if (size == 7 && !memcmp(line, "READY=1", 7))
 		v.ready = 1;
 	if (size == 10 && !memcmp(line, "STOPPING=1", 10))
 		v.ready = 0;
+	if (v.ready != was)
+		tell_keeper(v.ready ? SYNC_READY : SYNC_STOPPING, 0);
 	if (size >= 7 && !memcmp(line, "STATUS=", 7)) {
 		size_t n = 0;
 		for (size_t i = 7; i < size && n < sizeof v.status - 1; i++)
@@ -416,6 +445,9 @@ static void dispatch(const struct epoll_event *e)
 			drop_client(c);
 		break;
 	}
+	case MEMORY:
+		memory_event();
+		break;
 	}
 }
 
@@ -433,6 +465,8 @@ void serve(struct server *s)
 	watch(s->keeper, EPOLLIN, KEEPER, 0);
 	watch(s->control, EPOLLIN, CONTROL, 0);
 	watch(s->notify, EPOLLIN, NOTIFY, 0);
+	v.oom_kills = read_oom_kills();
+	watch(s->memory, EPOLLPRI, MEMORY, 0); /* refused, with nothing lost, where it is /dev/null */
 	for (;;) {
 		struct epoll_event e[16];
 		int n = epoll_wait(v.epoll, e, 16, -1);

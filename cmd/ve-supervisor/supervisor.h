@@ -47,7 +47,11 @@ enum sync_kind {
 	SYNC_NOTE,
 	SYNC_GO,
 	SYNC_EXEC,
-	SYNC_FAULT
+	SYNC_FAULT,
+	/* server to keeper, of the guest: */
+	SYNC_READY,
+	SYNC_STOPPING,
+	SYNC_OOM_KILLS /* + how many, as `step` */
 };
 struct sync_message {
 	uint32_t kind, step;
@@ -78,6 +82,7 @@ struct server {
 	int notify;
 	int log[2];
 	int state;
+	int memory;  /* memory.events, or what is none */
 	int console; /* master of this boot, or -1 */
 	pid_t init;
 	unsigned boot;

@@ -75,6 +75,11 @@ const struct verb verbs[] = {
 		"  -f, --follow             and what it prints from now on\n"
 		"  -n, --lines=N            the last N lines\n",
 		"vectl logs web1 -n 50 -f", verb_logs},
+	{"events", NULL, "[NAME...] [-f] [-n N] [--since TIME]", "what happened to VEs",
+		"  -f, --follow             and what happens from now on (begins with the last 10)\n"
+		"  -n, --lines=N            the last N\n"
+		"      --since=TIME         10m, 2h, 3d ago; today, 12:00, '2026-01-31 12:00', @SECONDS\n",
+		"vectl events web1 --since 2h", verb_events},
 	{"plan", NULL, "NAME", "what start would do on this host, without doing it", NULL, "vectl plan web1",
 		verb_plan},
 	{"get", NULL, "NAME [KEY]", "show its spec, or one key of it", NULL, "vectl get web1 stop.timeout", verb_get,
@@ -133,7 +138,7 @@ static int distance(const char *a, const char *b)
 
 /* Of the contract, and still to come: no misspellings of what is there. */
 static const char *const later_verbs[] = {"stat", "top", "edit", "snapshot", "clone", "export", "import", "reinstall",
-	"rescue", "push", "pull", "passwd", "events", "metrics", "doctor"};
+	"rescue", "push", "pull", "passwd", "metrics", "doctor"};
 
 static int unknown_verb(struct cli *cli, const char *word)
 {

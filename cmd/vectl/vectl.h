@@ -174,6 +174,7 @@ int verb_list(struct cli *cli, int argc, char **argv);
 int verb_info(struct cli *cli, int argc, char **argv);
 int verb_ps(struct cli *cli, int argc, char **argv);
 int verb_logs(struct cli *cli, int argc, char **argv);
+int verb_events(struct cli *cli, int argc, char **argv);
 int verb_plan(struct cli *cli, int argc, char **argv);
 int verb_get(struct cli *cli, int argc, char **argv);
 int verb_set(struct cli *cli, int argc, char **argv);

@@ -260,6 +260,34 @@ int ve_console_resize(int fd, unsigned short rows, unsigned short columns);
  */
 int ve_console_log(struct ve *ve, char **ret_text, size_t *ret_size);
 
+/* ---- events */
+
+/*
+ * What happened to VEs: created, starting, running, ready, rebooted, restarted, reboot-failed, paused, resumed,
+ * changed, stopping, stopped, start-failed, oom-kill, renamed, destroyed; more may come. Each VE keeps the last few
+ * hundred of its own. An event is a JSON object with `ve`, `seq` (grows within a VE), `time_ns` (since 1970), `event`
+ * and, mostly, `boottime_ns` (of the host); vectl-inspect(1) has the other members.
+ */
+enum {
+	VE_EVENTS_FOLLOW = 1, /* and those to come, of VEs to come as well unless names are given */
+	VE_EVENTS_NEW = 2,    /* none of the past */
+};
+struct ve_events_options {
+	size_t size;
+	const char *const *names; /* NULL-terminated; NULL: all VEs */
+	int flags;                /* VE_EVENTS_... */
+	int last;                 /* of the past no more than this; 0: all that are kept */
+	int64_t since_ns;         /* none earlier than this time since 1970 */
+};
+struct ve_events;
+/* `options` may be NULL. The caller closes *ret, before the host. -ENOENT and VE_E_NO_VE: no VE of one of the names. */
+int ve_events_open(struct ve_host *host, const struct ve_events_options *options, struct ve_events **ret);
+int ve_events_fd(const struct ve_events *events); /* readable: call ve_events_next; the handle's; -1: not followed */
+/* The next one in the order of time, without waiting: 1, 0 when there is none now. The caller frees *ret_json. */
+int ve_events_next(struct ve_events *events, char **ret_json);
+void ve_events_close(struct ve_events *events);     /* NULL is allowed */
+int ve_events_json(struct ve *ve, char **ret_json); /* one document, with all that one VE keeps */
+
 /* ---- images */
 
 /* Each: -EINVAL and VE_E_USAGE, it cannot be an image's name. */

@@ -136,6 +136,9 @@ enum supervisor_fd {
 	SFD_LOG1,
 	SFD_CGROUP_VE,   /* folder NAME/ve: limits; roots of later boots are made there */
 	SFD_CGROUP_ROOT, /* folder NAME/ve/root1 */
+	SFD_EVENTS0,     /* the event log; /dev/null where it cannot be had */
+	SFD_EVENTS1,
+	SFD_MEMORY_EVENTS, /* memory.events of NAME/ve; /dev/null where the host counts no memory */
 	SFD_COUNT_END,   /* then those that init gets */
 	SFD_LISTEN_MAX = 16,
 };

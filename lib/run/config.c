@@ -5,6 +5,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/util.h"
+#include "lib/run/event.h"
 #include "lib/run/run.h"
 
 static int load_file(struct ve *ve, const char *file, struct spec **ret, struct error *e)
@@ -43,19 +44,58 @@ int spec_load(struct ve *ve, struct spec **ret, struct error *e)
 	return 0;
 }
 
+struct changes {
+	const struct spec *than;
+	struct json_writer *w;
+	int n;
+	int only_missing; /* keys that the other one has not at all */
+};
+
+static int note_change(const char *path, const char *text, void *arg)
+{
+	struct changes *c = arg;
+	cleanup_free char *other = spec_is_set(c->than, path) ? spec_text(c->than, path) : NULL;
+	if (c->only_missing ? other != NULL : other && !strcmp(other, text))
+		return 0;
+	jw_string(c->w, NULL, path);
+	c->n++;
+	return 0;
+}
+
+/* Keys alone: the values of some are nobody's business. NULL: nothing has changed. */
+static struct json_writer *changes_of(const struct spec *before, const struct spec *after)
+{
+	struct json_writer *w = event_begin("changed");
+	struct changes set = {.than = before, .w = w}, unset = {.than = after, .w = w, .only_missing = 1};
+	cleanup_free char *ignored = NULL;
+	jw_array(w, "keys");
+	spec_each(after, note_change, &set);
+	spec_each(before, note_change, &unset);
+	jw_end(w);
+	if (set.n + unset.n)
+		return w;
+	jw_end(w);
+	jw_finish(w, &ignored);
+	return NULL;
+}
+
 int spec_save(struct ve *ve, const struct spec *s, struct error *e)
 {
 	char path[PATH_MAX];
 	cleanup_free char *text = NULL;
+	cleanup_spec struct spec *before = NULL;
+	struct error ignored = {0};
 	int r = spec_write(s, &text, e);
 	if (r)
 		return r;
+	spec_load(ve, &before, &ignored);
 	FORMAT(path, "%s/ve/%s/ve.json", ve->host->data, ve->name);
 	r = write_file_atomic_at(AT_FDCWD, path, text, strlen(text), 0600);
 	if (r < 0)
 		return error_sys(e, -r, "write ve.json", path);
 	FORMAT(path, "%s/ve/%s/" SPEC_RENAMED, ve->host->data, ve->name);
 	unlink(path); /* what a killed rename left is in what was just written */
+	event_end(ve, before ? changes_of(before, s) : NULL);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
 #include "lib/image/image.h"
+#include "lib/run/event.h"
 #include "lib/run/run.h"
 #include "lib/storage/disk.h"
 
@@ -141,6 +142,11 @@ static int create_folder(struct ve *ve, struct spec *s, const char *id, struct e
 	r = dir < 0 ? error_sys(e, errno, tried, temporary) : fill_folder(ve, dir, s, id, temporary, e);
 	if (!r && host_cancelled(ve->host, e))
 		r = -EINTR;
+	if (!r) {
+		struct json_writer *w = event_begin("created");
+		jw_string(w, "image", spec_string(s, "image"));
+		event_end_in(temporary, w);
+	}
 	if (!r && (fsync(dir) || rename(temporary, path)))
 		r = error_sys(e, errno, tried, path);
 	if (r)
@@ -228,6 +234,7 @@ static int destroy(struct ve *ve, int force, struct error *e)
 	FORMAT(gone, "%s/ve/.destroy-%s", ve->host->data, ve->name);
 	if ((r = remove_tree_at(AT_FDCWD, gone)) < 0)
 		return error_sys(e, -r, "destroy", gone);
+	event_log(ve, "destroyed"); /* for who follows the log, which goes with the VE */
 	/* One rename, and it is gone for everybody; what follows may be killed and is done again by whoever comes by.
 	 */
 	if (rename(path, gone))

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "lib/base/file.h"
 #include "lib/base/util.h"
+#include "lib/run/event.h"
 #include "lib/run/run.h"
 
 static const char tried[] = "rename";
@@ -90,6 +91,10 @@ static int move_folder(struct ve *ve, const char *name, struct error *e)
 	if (!renameat(dir, SPEC_RENAMED, dir, "ve.json"))
 		fsync(dir);
 	fault_point(4);
+	struct json_writer *w = event_begin("renamed");
+	jw_string(w, "from", ve->name);
+	jw_string(w, "to", name);
+	event_end_in(to, w);
 	return 0;
 }
 

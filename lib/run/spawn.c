@@ -12,7 +12,7 @@
 #include "lib/base/util.h"
 #include "lib/run/spawn.h"
 
-enum { STACK = 64 * 1024, MAX_FDS = 32 };
+enum { STACK = 64 * 1024, MAX_FDS = 64 };
 
 struct child {
 	const char *path;

@@ -14,6 +14,7 @@
 #include "lib/cgroup/cgroup.h"
 #include "lib/confine/confine.h"
 #include "lib/confine/devices.h"
+#include "lib/run/event.h"
 #include "lib/run/run.h"
 #include "lib/run/spawn.h"
 #include "lib/storage/disk.h"
@@ -177,9 +178,24 @@ static void save_spec(struct ve *ve, const struct spec *s)
 		unlink(path);
 }
 
+/* What happens by itself is logged by the keeper; where the host counts no memory there is nothing to watch. */
+static int watch_memory(struct launch *l, int null)
+{
+	char path[PATH_MAX];
+	FORMAT(path, "%s/ve/%s", l->ve->host->data, l->ve->name);
+	event_open(path, &l->fd[SFD_EVENTS0]);
+	FORMAT(path, "%s/ve/memory.events", l->cgroup);
+	int *fds = &l->fd[SFD_EVENTS0];
+	fds[2] = open(path, O_RDONLY | O_CLOEXEC);
+	for (int i = 0; i < 3; i++)
+		if (fds[i] < 0 && (fds[i] = fcntl(null, F_DUPFD_CLOEXEC, 3)) < 0)
+			return -errno;
+	return 0;
+}
+
 static int spawn_supervisor(struct launch *l, const struct plan_step *s)
 {
-	int sp[2];
+	int sp[2], r;
 	struct plan_blob blobs[BLOB_COUNT];
 	for (int i = 0; i < BLOB_COUNT; i++)
 		blobs[i] = (struct plan_blob){l->seccomp[i], l->seccomp_size[i]};
@@ -198,10 +214,13 @@ static int spawn_supervisor(struct launch *l, const struct plan_step *s)
 		return failed(l, s, errno, s->s[1], NULL);
 	for (int i = 0; i < 3; i++)
 		l->fd[i] = null;
+	r = watch_memory(l, null);
+	if (r < 0)
+		return failed(l, s, -r, "memory.events", NULL);
 	const char *argv[] = {"ve-supervisor", l->ve->name, NULL};
 	for (unsigned i = 0; i < l->plan->listen_fds; i++)
 		l->fd[SFD_COUNT_END + i] = l->listen_fds[i];
-	int r = spawn_detached(cgroup, s->s[0], argv, l->fd, SFD_COUNT_END + (int)l->plan->listen_fds);
+	r = spawn_detached(cgroup, s->s[0], argv, l->fd, SFD_COUNT_END + (int)l->plan->listen_fds);
 	for (int i = 0; i < 3; i++)
 		l->fd[i] = -1;
 	if (r < 0)
@@ -454,6 +473,22 @@ int ve_check_start(struct ve *ve)
 	return error_of(ve, e, plan_start(ve, 0, &s, &p, e));
 }
 
+static void log_failure(struct ve *ve, const struct error *e)
+{
+	struct json_writer *w = event_begin("start-failed");
+	const struct {
+		const char *key, *value;
+	} member[] = {{"step", e->step}, {"subject", e->subject}, {"tried", e->tried}, {"message", e->wrong},
+		{"remedy", e->remedy}};
+	jw_object(w, "error");
+	jw_integer(w, "errno", e->errnum);
+	for (size_t i = 0; i < ARRAY_SIZE(member); i++)
+		if (*member[i].value)
+			jw_string(w, member[i].key, member[i].value);
+	jw_end(w);
+	event_end(ve, w);
+}
+
 static int start_locked(struct ve *ve, const struct ve_start_options *o, char top[512], struct error *e)
 {
 	cleanup_spec struct spec *s = NULL;
@@ -472,10 +507,15 @@ static int start_locked(struct ve *ve, const struct ve_start_options *o, char to
 			"it is %s already", ve_state_name(rt.state));
 	if (rt.present && (r = undo(ve, e)))
 		return r;
-	if ((r = plan_start(ve, (unsigned)o->n_listen_fds, &s, &p, e)))
+	r = plan_start(ve, (unsigned)o->n_listen_fds, &s, &p, e);
+	if (!r) {
+		event_log(ve, "starting");
+		r = launch(ve, p, o->listen_fds, e);
+	}
+	if (r) {
+		log_failure(ve, e);
 		return r;
-	if ((r = launch(ve, p, o->listen_fds, e)))
-		return r;
+	}
 	for (size_t i = 0; i < p->nsteps && !*top; i++)
 		if (p->step[i].op == OP_CGROUP_MAKE) /* the first is the VE's own folder */
 			snprintf(top, 512, "%.*s", (int)(strrchr(p->step[i].s[0], '/') - p->step[i].s[0]),

@@ -10,6 +10,7 @@
 #include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
+#include "lib/run/event.h"
 #include "lib/run/run.h"
 
 int64_t now_ms(void)
@@ -180,6 +181,14 @@ static int force_stop(struct ve *ve, const struct runtime *seen, int init, int k
 	return rt.present && !rt.alive ? undo(ve, e) : 0;
 }
 
+static void log_stopping(struct ve *ve, int force)
+{
+	struct json_writer *w = event_begin("stopping");
+	jw_string(w, "by", "host");
+	jw_bool(w, "force", force);
+	event_end(ve, w);
+}
+
 static int stop(struct ve *ve, int timeout_ms, int force, struct error *e)
 {
 	struct runtime rt;
@@ -200,6 +209,7 @@ static int stop(struct ve *ve, int timeout_ms, int force, struct error *e)
 		*e = why;
 		return -ESRCH;
 	}
+	log_stopping(ve, force);
 	/* Not under the change lock: a stop that takes a minute must not keep a `stop --force` waiting. */
 	r = force ? -ETIMEDOUT : ask_and_wait(ve, &rt, keeper, timeout_ms, e);
 	if (r == -ETIMEDOUT) {
@@ -240,7 +250,10 @@ static int freeze(struct ve *ve, int frozen, struct error *e)
 			frozen ? "only a running VE can be paused" : "only a paused VE can be resumed", "it is %s",
 			ve_state_name(rt.state));
 	FORMAT(path, "%s/ve", rt.cgroup);
-	return cgroup_freeze(path, frozen, ve->host->cancel_fd, e);
+	r = cgroup_freeze(path, frozen, ve->host->cancel_fd, e);
+	if (!r)
+		event_log(ve, frozen ? "paused" : "resumed");
+	return r;
 }
 
 int ve_pause(struct ve *ve)

@@ -8,6 +8,7 @@
 #include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
+#include "lib/run/event.h"
 #include "lib/run/run.h"
 #include "lib/run/spawn.h"
 #include "lib/storage/disk.h"
@@ -37,6 +38,17 @@ static void forget_id_lock(struct ve *ve)
 		unlink(path);
 }
 
+/* A keeper says itself when its VE has ended; one that left another word behind was killed. */
+static void log_lost(struct ve *ve, int dir)
+{
+	cleanup_free char *state = NULL;
+	if (read_file_at(dir, "state", 2 * STATE_RECORD, &state, NULL) < 0 || !strstr(state, "\nstate running\n"))
+		return;
+	struct json_writer *w = event_begin("stopped");
+	jw_string(w, "how", "lost");
+	event_end(ve, w);
+}
+
 int undo(struct ve *ve, struct error *e)
 {
 	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
@@ -54,6 +66,7 @@ int undo(struct ve *ve, struct error *e)
 			ve->name);
 	if (r >= 0 && *text && (r = cgroup_destroy(cgroup, e)) < 0)
 		return r;
+	log_lost(ve, dir);
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
 	disk_settle(path);
 	forget_id_lock(ve);
