@@ -139,7 +139,7 @@ enum supervisor_fd {
 	SFD_EVENTS0,     /* the event log; /dev/null where it cannot be had */
 	SFD_EVENTS1,
 	SFD_MEMORY_EVENTS, /* memory.events of NAME/ve; /dev/null where the host counts no memory */
-	SFD_COUNT_END,   /* then those that init gets */
+	SFD_COUNT_END,     /* then those that init gets */
 	SFD_LISTEN_MAX = 16,
 };
 
