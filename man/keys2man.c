@@ -36,7 +36,6 @@ static const struct {
 static const struct {
 	const char *key, *words;
 } tried_words[] = {
-	{"privileged", "false|true"},
 	{"seccomp", "default|strict|unconfined|/etc/vectl/seccomp"},
 };
 

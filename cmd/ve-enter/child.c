@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,14 +56,26 @@ static void become(enum enter_step step, uint32_t uid, uint32_t gid, int ngroups
 
 static void limit_capabilities(uint64_t keep)
 {
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct d[2];
+
+	/* Bits of the caller's would change what a setuid program inside does. Locked ones are refused. */
+	if (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) != SECUREBITS_DEFAULT &&
+		prctl(PR_SET_SECUREBITS, SECUREBITS_DEFAULT, 0, 0, 0) < 0)
+		enter_fail(ENTER_BOUNDING_SET, errno);
 	for (int cap = 0; cap < 64; cap++)
 		if (!(keep >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
 			if (errno == EINVAL)
 				break; /* past the kernel's last */
 			enter_fail(ENTER_BOUNDING_SET, errno);
 		}
-	/* Entering the user namespace has emptied the inheritable set, and so the ambient one cannot be filled. */
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		enter_fail(ENTER_BOUNDING_SET, errno);
+	/* Entering a user namespace has emptied the inheritable set; where there is none the caller's came along. */
+	if (syscall(SYS_capget, &h, d) < 0)
+		enter_fail(ENTER_BOUNDING_SET, errno);
+	d[0].inheritable = d[1].inheritable = 0;
+	if (syscall(SYS_capset, &h, d) < 0)
 		enter_fail(ENTER_BOUNDING_SET, errno);
 }
 

@@ -214,7 +214,8 @@ static _Noreturn void enter_namespaces(const struct enter *e, struct spawned *re
 
 	ret->step = ENTER_SETNS;
 	/* dumpable again: new credentials may have set it to fs.suid_dumpable */
-	if (setns(EFD_INIT, ENTER_NAMESPACES) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0) {
+	if (setns(EFD_INIT, e->plan->base ? ENTER_NAMESPACES : ENTER_NAMESPACES & ~CLONE_NEWUSER) == 0 &&
+		prctl(PR_SET_DUMPABLE, 0) == 0) {
 		ret->step = ENTER_CLONE;
 		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 		if (pid == 0)

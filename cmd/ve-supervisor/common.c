@@ -116,6 +116,19 @@ int drop_all_capabilities(void)
 	return syscall(SYS_capset, &h, d); /* the ambient set follows permitted and inheritable */
 }
 
+int keep_capabilities(uint64_t keep)
+{
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct d[2];
+	if (syscall(SYS_capget, &h, d))
+		return -1;
+	for (int i = 0; i < 2; i++) {
+		uint32_t had = d[i].permitted & (uint32_t)(keep >> 32 * i);
+		d[i] = (struct __user_cap_data_struct){.effective = had, .permitted = had};
+	}
+	return syscall(SYS_capset, &h, d);
+}
+
 int load_seccomp(const struct wire_blob *blob)
 {
 	struct sock_fprog prog = {

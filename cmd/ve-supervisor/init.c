@@ -243,6 +243,38 @@ static int mask(const char *list, size_t size)
 	return r;
 }
 
+/* What is beneath `path` there, at the same place once more, with other flags. Absent: not in this kernel. */
+static int remount_at(int dir, const char *path, int read_only)
+{
+	struct mount_attr a = {
+		.attr_set = read_only ? MOUNT_ATTR_RDONLY : 0,
+		.attr_clr = read_only ? 0 : MOUNT_ATTR_RDONLY,
+	};
+	int t = sys_open_tree(dir, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	if (t < 0 && errno == ENOENT)
+		return 0;
+	TRY(path, t);
+	TRY(path, sys_mount_setattr(t, "", AT_EMPTY_PATH, &a));
+	int at = TRY(path, sys_openat2(dir, path, O_PATH, 0, NO_LINKS));
+	TRY(path, sys_move_mount(t, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+	close(at);
+	close(t);
+	return 0;
+}
+
+static int proc_read_only(const struct wire_step *s)
+{
+	for (int i = 0; i < 2; i++) {
+		const char *list = wire_string(plan, s, i);
+		for (const char *p = list; s->len[i] && p < list + s->len[i]; p += strlen(p) + 1) {
+			int r = remount_at(v.proc, p, i == 0);
+			if (r)
+				return r;
+		}
+	}
+	return 0;
+}
+
 static int pivot(void)
 {
 	TRY("pivot_root", sys_pivot_root(".", "."));
@@ -303,6 +335,8 @@ static int bounding_set(uint64_t keep)
 			break; /* past the kernel's last capability */
 	}
 	TRY("ambient capabilities", prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
+	/* A new user namespace has emptied the inheritable set; without one the caller's would come along. */
+	TRY("inheritable capabilities", keep_capabilities(~0ull));
 	return 0;
 }
 
@@ -384,6 +418,8 @@ static int init_step(const struct wire_step *s, struct boot *b)
 		return boot_id();
 	case OP_MASK:
 		return mask(s0, s->len[0]);
+	case OP_PROC_READ_ONLY:
+		return proc_read_only(s);
 	case OP_PIVOT_ROOT:
 		return pivot();
 	case OP_SHARE_MOUNTS:

@@ -228,13 +228,25 @@ static void tell_server_boot(void)
 	tell_server(&m, k.console);
 }
 
+/* Of a privileged VE too: whoever reads hostile bytes is nobody of the host's. */
+static void server_identity(void)
+{
+	const uint32_t id = plan->owner;
+	if (geteuid() == id)
+		return;
+	if (!id || syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, id, id, id) ||
+		syscall(SYS_setresuid, id, id, id))
+		_exit(1);
+}
+
 static int spawn_server(void)
 {
 	int sp[2];
 	TRY("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp));
 	pid_t pid = TRY("fork of the server", fork());
 	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		server_identity();
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of ids clears it */
 		/* The locks say that the keeper lives: the server must not hold them beyond its death. */
 		const int keepers[] = {SFD_LOCK, SFD_IDLOCK, SFD_CGROUP_VE, k.boot.cgroup, SFD_PLAN, k.boot.userns,
 			k.pidfd, k.sync, sp[0], k.console, k.signals, k.first ? SFD_REPORT : -1, SFD_EVENTS0,
@@ -280,8 +292,11 @@ static int become_owner(uint32_t uid)
 	step_subject = "no_new_privs of the caller";
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
 		return -EPERM;
-	/* Without this bit the change of uid would take the capabilities away that the steps below need. */
-	TRY("securebits", prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP));
+	/*
+	 * Without this bit the change of uid would take the capabilities away that the steps below need. A new user
+	 * namespace starts without it; where there is none (uid 0) it would stay the guest's, for ever.
+	 */
+	TRY("securebits", prctl(PR_SET_SECUREBITS, uid ? SECBIT_NO_SETUID_FIXUP : SECUREBITS_DEFAULT));
 	TRY("setgroups", syscall(SYS_setgroups, 0, NULL));
 	TRY("setresgid", syscall(SYS_setresgid, uid, uid, uid));
 	TRY("setresuid", syscall(SYS_setresuid, uid, uid, uid));
@@ -290,10 +305,12 @@ static int become_owner(uint32_t uid)
 	return 0;
 }
 
-/* The place is ready: the entrant, which was born with the user namespace, may make init. */
+/* The place is ready: the entrant, which was born with the user namespace if there is one, may make init. */
 static int enter_first(void)
 {
 	struct sync_message m = {.kind = SYNC_GO};
+	if (!plan->base)
+		return start_entrant();
 	close(k.boot.sync);
 	return sync_send(k.sync, &m, -1);
 }
@@ -317,9 +334,9 @@ static int server_confined(void)
 	return r > 0 ? 0 : r ? r : -ECHILD;
 }
 
-static int drop_and_go(void)
+static int drop_and_go(uint64_t keep)
 {
-	TRY("capset", drop_all_capabilities());
+	TRY("capset", keep_capabilities(keep));
 	/* It shares its uid with the server, which must not be able to trace it. */
 	TRY("dumpable", prctl(PR_SET_DUMPABLE, 0));
 	int r = wait_for_console();
@@ -366,7 +383,7 @@ static int keeper_step(const struct wire_step *s, struct boot *b)
 	case OP_SPAWN_SERVER:
 		return spawn_server();
 	case OP_DROP_CAPABILITIES:
-		return drop_and_go();
+		return drop_and_go(s->n[0]);
 	}
 	return -ENOSYS;
 }
@@ -400,6 +417,8 @@ static void first_boot(void)
 static int in_ve(int (*what)(void))
 {
 	pid_t pid = TRY("fork", fork());
+	if (!pid && !plan->base)
+		_exit(what() ? 1 : 0);
 	if (!pid) {
 		if (setns(k.boot.userns, CLONE_NEWUSER) || syscall(SYS_setresgid, 0, 0, 0) ||
 			syscall(SYS_setresuid, 0, 0, 0))

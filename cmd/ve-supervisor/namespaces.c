@@ -98,8 +98,10 @@ int user_namespace(uint32_t base, uint32_t count, struct boot *b, pid_t *ret_ent
 int attach_layer(int tree, int userns, const char *at, int read_only)
 {
 	struct mount_attr a = {
-		.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0),
-		.userns_fd = userns,
+		/* On disk ids are the VE's own, which without a user namespace are those of the host. */
+		.attr_set =
+			(userns < 0 ? 0 : MOUNT_ATTR_IDMAP) | MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0),
+		.userns_fd = userns < 0 ? 0 : userns,
 	};
 	TRY(at, sys_mount_setattr(tree, "", AT_EMPTY_PATH, &a));
 	TRY(at, sys_move_mount(tree, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH));

@@ -94,6 +94,7 @@ void serve(struct server *s) __attribute__((noreturn));
 
 void unblock_signals(void); /* the keeper keeps SIGTERM for its signalfd; its children do not */
 int drop_all_capabilities(void);
+int keep_capabilities(uint64_t keep); /* those of the mask that there are; none is inheritable or ambient */
 int load_seccomp(const struct wire_blob *blob);
 int write_at(int dir, const char *path, const char *text);
 

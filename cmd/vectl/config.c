@@ -106,7 +106,13 @@ int verb_set(struct cli *cli, int argc, char **argv)
 
 	if (r)
 		return r < 0 ? EXIT_DONE : r;
-	return changed(cli, ve, ve_set(ve, (const char *const *)argv + optind + 1));
+	r = changed(cli, ve, ve_set(ve, (const char *const *)argv + optind + 1));
+	for (char **a = argv + optind + 1; !r && *a; a++)
+		if (!strncmp(*a, "privileged=", 11)) {
+			cli_say_lost(cli, ve);
+			break;
+		}
+	return r;
 }
 
 int verb_unset(struct cli *cli, int argc, char **argv)

@@ -121,6 +121,7 @@ static int create(struct cli *cli, const struct request *q)
 	if (r < 0)
 		return cli_fail(cli);
 	r = cli_done(cli, q->name, ve_state_name(VE_STOPPED));
+	cli_say_lost(cli, ve);
 	return q->start ? cli_start(cli, ve, &q->how) : r;
 }
 

@@ -83,6 +83,7 @@ static const struct row {
 	{NULL, "unit", "Unit", show_value},
 	{NULL, "cgroup", "Cgroup", show_value},
 	{NULL, "userns", "Host ids", show_userns},
+	{NULL, "privileged", "Privileged", show_yes},
 };
 
 static int is_empty(yajl_val v)
@@ -138,12 +139,17 @@ static void print_rows(yajl_val ve, int stopped)
 static void print_info(yajl_val ve)
 {
 	const char *state = json_text(json_at(ve, "state"));
-	yajl_val notes = json_at(ve, "notes"), spec = json_at(ve, "spec");
+	yajl_val notes = json_at(ve, "notes"), lost = json_at(ve, "lost"), spec = json_at(ve, "spec");
 
 	cli_print_text(stdout, json_text(json_at(ve, "name")));
 	printf(": %s%s\n", state ? state : "?",
 		json_true(json_at(ve, "stale")) ? " (a crash left something behind)" : "");
 	print_rows(ve, state && !strcmp(state, ve_state_name(VE_STOPPED)));
+	for (size_t i = 0; i < json_size(lost); i++) {
+		fputs(i ? "  " : "\nPrivileged, and so\n  ", stdout);
+		cli_print_text(stdout, json_text(YAJL_GET_ARRAY(lost)->values[i]));
+		fputc('\n', stdout);
+	}
 	for (size_t i = 0; i < json_size(notes); i++) {
 		fputs(i ? "  " : "\nNotes\n  ", stdout);
 		cli_print_text(stdout, json_text(YAJL_GET_ARRAY(notes)->values[i]));

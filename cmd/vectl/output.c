@@ -285,6 +285,17 @@ int cli_done(struct cli *cli, const char *ve, const char *state)
 	return EXIT_DONE;
 }
 
+void cli_add_to_result(struct cli *cli, const char *key, const char *json)
+{
+	char *last = cli->n_results ? cli->results[cli->n_results - 1] : NULL, *body = NULL;
+	if (!last)
+		return;
+	if (asprintf(&body, "%s,\"%s\":%s", last, key, json) < 0)
+		out_of_memory();
+	free(last);
+	cli->results[cli->n_results - 1] = body;
+}
+
 int cli_print_document(struct cli *cli, const char *json)
 {
 	size_t size = strlen(json);

@@ -114,6 +114,8 @@ int cli_worst(int a, int b);
 void cli_note(struct cli *cli, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));                    /* stderr, not with -q or --json */
 int cli_done(struct cli *cli, const char *ve, const char *state); /* --json: {"ve":,"state":}; else silent. EXIT_DONE */
+void cli_add_to_result(struct cli *cli, const char *key, const char *json); /* --json: of the last one; else nothing */
+void cli_say_lost(struct cli *cli, struct ve *ve);                          /* of a privileged VE: what it is without */
 /* One document, as libve made it ({"format":1,...}), with a newline; frees nothing. EXIT_DONE */
 int cli_print_document(struct cli *cli, const char *json);
 int cli_finish(struct cli *cli, int status);       /* main: the kept results, and a full stdout is an error */

@@ -30,13 +30,34 @@ static const struct {
 	{CAP_BPF, "bpf() is refused"},
 };
 
-/* Capabilities that a newer kernel adds are not among them until this was built against it. */
-uint64_t confine_default_caps(void)
+/*
+ * Without a user namespace what is left are capabilities over the host. The list above is what matters most then; these
+ * are harmless in a user namespace, and no guest's init needs them. CAP_SYS_BOOT stays: in a pid namespace reboot(2)
+ * ends its init and nothing else. CAP_SYS_ADMIN stays, or there would be no system to run: it is why a hostile root in
+ * a privileged VE is not contained.
+ */
+static const struct {
+	int capability;
+	const char *why;
+} withheld_privileged[] = {
+	{CAP_DAC_READ_SEARCH, "open_by_handle_at() opens any file of the file system that the VE's disk lies on"},
+	{CAP_LINUX_IMMUTABLE, "files of the VE's disk that `destroy` could not remove"},
+};
+
+static uint64_t bit(int capability)
 {
-	uint64_t mask = (UINT64_C(1) << (CAP_LAST_CAP + 1)) - 1;
+	return UINT64_C(1) << capability;
+}
+
+/* Capabilities that a newer kernel adds are not among them until this was built against it. */
+uint64_t confine_default_caps(int privileged)
+{
+	uint64_t mask = bit(CAP_LAST_CAP + 1) - 1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(withheld); i++)
-		mask &= ~(UINT64_C(1) << withheld[i].capability);
+		mask &= ~bit(withheld[i].capability);
+	for (size_t i = 0; privileged && i < ARRAY_SIZE(withheld_privileged); i++)
+		mask &= ~bit(withheld_privileged[i].capability);
 	return mask;
 }
 
@@ -53,7 +74,21 @@ static uint64_t mask_of(const char *const *names)
 	return mask;
 }
 
-uint64_t confine_caps(const char *const *keep, const char *const *drop)
+uint64_t confine_caps(const char *const *keep, const char *const *drop, int privileged)
 {
-	return (confine_default_caps() | mask_of(keep)) & ~mask_of(drop);
+	return (confine_default_caps(privileged) | mask_of(keep)) & ~mask_of(drop);
 }
+
+uint64_t confine_keeper_caps(void)
+{
+	/* The offsets of a new time namespace are CAP_SYS_TIME's, over the host where there is no user namespace. */
+	return confine_default_caps(1) | bit(CAP_SYS_TIME);
+}
+
+const char *const confine_privileged_losses[] = {
+	"root inside is root of the host for the kernel: a hostile root in this VE is not contained",
+	"users inside are the host's own: files and processes of uid 1000 here and there belong to the same user",
+	"the kernel's limits for each user (inotify, keys, pending signals) are shared with the host's root",
+	"devices, capabilities, system calls and /proc/sys are limited; the last of these limits root inside can undo",
+	NULL,
+};

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <seccomp.h>
 #include <string.h>
@@ -176,15 +177,34 @@ static const struct arg_rule default_ioctl[] = {
 	FAIL_IF(EPERM, EQUAL(1, TIOCLINUX)),
 };
 
+/* What an ordinary root can do through an fd that it has, and root in a user namespace cannot. */
+static const struct arg_rule privileged_ioctl[] = {
+	FAIL_IF(EPERM, EQUAL(1, TIOCSTI)),
+	FAIL_IF(EPERM, EQUAL(1, TIOCLINUX)),
+	FAIL_IF(EPERM, EQUAL(1, TIOCCONS)),
+	FAIL_IF(EPERM, EQUAL(1, FIFREEZE)),
+	FAIL_IF(EPERM, EQUAL(1, FITHAW)),
+};
+
+#define FILTERED_SOCKETS                                                                                               \
+	{"socket", default_socket, ARRAY_SIZE(default_socket), SCMP_ACT_ERRNO(EAFNOSUPPORT),                           \
+		"every further family is kernel code that no guest needs (AF_ALG: CVE-2026-31431), loads modules of "  \
+		"the host, or, "                                                                                       \
+		"like AF_VSOCK, leads past the network namespace"},                                                    \
+	{                                                                                                              \
+		"socketpair", default_socketpair, ARRAY_SIZE(default_socketpair), SCMP_ACT_ERRNO(EAFNOSUPPORT),        \
+			"makes sockets of every family as well, before it finds that they have no pairs"               \
+	}
 static const struct filtered_call default_filtered[] = {
-	{"socket", default_socket, ARRAY_SIZE(default_socket), SCMP_ACT_ERRNO(EAFNOSUPPORT),
-		"every further family is kernel code that no guest needs (AF_ALG: CVE-2026-31431), loads modules of "
-		"the host, or, "
-		"like AF_VSOCK, leads past the network namespace"},
-	{"socketpair", default_socketpair, ARRAY_SIZE(default_socketpair), SCMP_ACT_ERRNO(EAFNOSUPPORT),
-		"makes sockets of every family as well, before it finds that they have no pairs"},
+	FILTERED_SOCKETS,
 	{"ioctl", default_ioctl, ARRAY_SIZE(default_ioctl), SCMP_ACT_ALLOW,
 		"both type into the terminal of whoever looks at it (CVE-2017-5226; TIOCLINUX pastes)"},
+};
+static const struct filtered_call privileged_filtered[] = {
+	FILTERED_SOCKETS,
+	{"ioctl", privileged_ioctl, ARRAY_SIZE(privileged_ioctl), SCMP_ACT_ALLOW,
+		"two type into the terminal of whoever looks at it; TIOCCONS takes the host's console, FIFREEZE stops "
+		"the file system of whatever folder was given to the VE"},
 };
 
 /*
@@ -238,6 +258,15 @@ static const struct profile profiles[] = {
 		.n_rows = ARRAY_SIZE(default_rows),
 		.filtered = default_filtered,
 		.n_filtered = ARRAY_SIZE(default_filtered),
+	},
+	{
+		.name = "privileged",
+		.unknown = SCMP_ACT_ERRNO(ENOSYS),
+		.bad_arch = SCMP_ACT_ERRNO(ENOSYS),
+		.rows = default_rows,
+		.n_rows = ARRAY_SIZE(default_rows),
+		.filtered = privileged_filtered,
+		.n_filtered = ARRAY_SIZE(privileged_filtered),
 	},
 	{
 		.name = "supervisor",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/util.h"
+#include "lib/confine/devices.h"
 #include "lib/plan/build.h"
 
 #ifndef CLONE_NEWTIME
@@ -38,6 +39,11 @@ static int check_host(struct builder *b)
 		if (!need[i].there)
 			return refuse(b, need[i].remedy, need[i].what);
 	return 0;
+}
+
+static int privileged(const struct builder *b)
+{
+	return spec_integer(b->in->spec, "privileged", 0) != 0;
 }
 
 static void cgroup_make(struct builder *b, const char *below)
@@ -102,6 +108,14 @@ static void cgroups(struct builder *b)
 	cgroup_make(b, "/ve/root1");
 	/* CLONE_INTO_CGROUP by the keeper wants the common ancestor's cgroup.procs; a reboot's fresh root wants the
 	 * folder. */
+	if (privileged(b)) {
+		char devices[600];
+		snprintf(devices, sizeof devices, "%s/ve", b->cgroup);
+		struct plan_step *s = plan_add(b, OP_CGROUP_DEVICES);
+		plan_set_text(b, s, 0, "%s", devices);
+		plan_set_list(b, s, 1, device_rules_default);
+		return; /* all of it is root's: the keeper's and the guest's */
+	}
 	cgroup_own(b, "/cgroup.procs", in->ids.owner, 0);
 	cgroup_own(b, "/ve", in->ids.base, 0);
 	const char *delegated[] = {"", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control"};
@@ -114,6 +128,11 @@ static void cgroups(struct builder *b)
 		cgroup_own(b, "/ve/root1/memory.oom.group", in->ids.base, 1);
 		cgroup_own(b, "/ve/root1/memory.reclaim", in->ids.base, 1); /* since 5.19 */
 	}
+}
+
+static const char *seccomp_profile(const struct builder *b)
+{
+	return privileged(b) ? "privileged" : "default";
 }
 
 static void host_part(struct builder *b)
@@ -133,7 +152,7 @@ static void host_part(struct builder *b)
 	plan_set_text(b, s, 0, "%s/console", in->data_dir);
 	s->n[0] = 512 << 10;
 	plan_set_text(b, plan_add(b, OP_CONTROL_SOCKET), 0, "%s/control", in->run_dir);
-	plan_set_text(b, plan_add(b, OP_SECCOMP_COMPILE), 0, "default");
+	plan_set_text(b, plan_add(b, OP_SECCOMP_COMPILE), 0, "%s", seccomp_profile(b));
 	s = plan_add(b, OP_SPAWN_SUPERVISOR);
 	plan_set_text(b, s, 0, "%s", in->supervisor);
 	plan_set_text(b, s, 1, "%s/supervisor", b->cgroup);
@@ -163,29 +182,34 @@ static void keeper_part(struct builder *b)
 	plan_set_text(b, s, 1, "/usr/lib/os-release");
 	on_exit_part(b);
 	plan_host_rlimits(b);
-	plan_add(b, OP_BECOME_OWNER)->n[0] = in->ids.owner;
+	plan_add(b, OP_BECOME_OWNER)->n[0] = privileged(b) ? 0 : in->ids.owner;
 	plan_add(b, OP_PRIVATE_MOUNTS);
 	s = plan_add(b, OP_RUN_HOST);
 	plan_set_text(
 		b, s, 0, "lxc-vectl"); /* OpenRC knows only names that contain lxc, docker, systemd-nspawn or rkt */
 	plan_set_text(b, s, 1, "%s", spec_string(in->spec, "uuid") ?: "");
-	s = plan_add(b, OP_USER_NAMESPACE);
-	s->n[0] = in->ids.base;
-	s->n[1] = IDS_COUNT;
+	if (!privileged(b)) {
+		s = plan_add(b, OP_USER_NAMESPACE);
+		s->n[0] = in->ids.base;
+		s->n[1] = IDS_COUNT;
+	}
 	s = plan_add(b, OP_ATTACH_LAYER);
+	s->n[2] = !privileged(b);
 	plan_set_text(b, s, 0, "/u");
 	s = plan_add(b, OP_ATTACH_LAYER);
 	plan_set_text(b, s, 0, "/l0");
 	s->n[0] = 1;
 	s->n[1] = 1;
+	s->n[2] = !privileged(b);
 	plan_add(b, OP_ENTER);
 	plan_add(b, OP_SPAWN_SERVER);
-	plan_add(b, OP_DROP_CAPABILITIES);
+	plan_add(b, OP_DROP_CAPABILITIES)->n[0] = privileged(b) ? (int64_t)in->keeper_caps : 0;
 }
 
 static void entrant_part(struct builder *b)
 {
-	plan_add(b, OP_JOIN_USER_NAMESPACE);
+	if (!privileged(b))
+		plan_add(b, OP_JOIN_USER_NAMESPACE);
 	plan_add(b, OP_TIME_NAMESPACE);
 	plan_add(b, OP_CLONE_INIT)->n[0] =
 		CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
@@ -208,6 +232,26 @@ static const struct {
 	{"sysfs", "dev/.vectl/sys", "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
 };
 
+/*
+ * Of a privileged VE: with a user namespace the kernel itself guards all of this. Root inside could take the mounts
+ * away, or mount another proc; they keep its programs, which mean no harm, from the host's settings (systemd-sysctl and
+ * package scripts write there as they would on a machine of their own).
+ */
+static void guard_proc(struct builder *b)
+{
+	static const char *const read_only[] = {
+		"sys", "acpi", "asound", "bus", "driver", "fs", "irq", "scsi", "mtrr", NULL};
+	/* What belongs to the VE's own network, IPC and UTS namespaces. */
+	static const char *const writable[] = {"sys/net", "sys/fs/mqueue", "sys/kernel/hostname",
+		"sys/kernel/domainname", "sys/kernel/auto_msgmni", "sys/kernel/msgmax", "sys/kernel/msgmnb",
+		"sys/kernel/msgmni", "sys/kernel/msg_next_id", "sys/kernel/sem", "sys/kernel/sem_next_id",
+		"sys/kernel/shmall", "sys/kernel/shmmax", "sys/kernel/shmmni", "sys/kernel/shm_next_id",
+		"sys/kernel/shm_rmid_forced", NULL};
+	struct plan_step *s = plan_add(b, OP_PROC_READ_ONLY);
+	plan_set_list(b, s, 0, read_only);
+	plan_set_list(b, s, 1, writable);
+}
+
 static void init_mounts(struct builder *b)
 {
 	struct plan_step *s = plan_add(b, OP_OVERLAY);
@@ -221,6 +265,9 @@ static void init_mounts(struct builder *b)
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
 		if (!strcmp(mounts[i].type, "mqueue") && !b->in->facts->mqueue)
 			continue;
+		/* Whole ones, which may be written, are not left lying in a VE whose root is the host's. */
+		if (privileged(b) && strstr(mounts[i].target, ".vectl"))
+			continue;
 		s = plan_add(b, OP_MOUNT);
 		plan_set_text(b, s, 0, "%s", mounts[i].type);
 		plan_set_text(b, s, 1, "%s", mounts[i].target);
@@ -228,8 +275,13 @@ static void init_mounts(struct builder *b)
 		s->n[0] = mounts[i].attr;
 	}
 	plan_add(b, OP_BIND_RUN_HOST);
+	if (privileged(b))
+		guard_proc(b);
 	plan_add(b, OP_BOOT_ID);
-	const char *masked[] = {"kallsyms", "kcore", "keys", "sysrq-trigger", "timer_list", NULL};
+	const char *masked[] = {"kallsyms", "kcore", "keys", "sysrq-trigger", "timer_list",
+		/* the kernel guards these from root in a user namespace */
+		privileged(b) ? "kmsg" : NULL, "kpagecgroup", "kpagecount", "kpageflags", "sched_debug", "slabinfo",
+		"vmallocinfo", NULL};
 	plan_set_list(b, plan_add(b, OP_MASK), 0, masked);
 	plan_add(b, OP_PIVOT_ROOT);
 	plan_add(b, OP_SHARE_MOUNTS);
@@ -321,7 +373,7 @@ static void init_part(struct builder *b)
 	plan_rlimits(b);
 	plan_add(b, OP_BOUNDING_SET)->n[0] = (int64_t)in->caps;
 	plan_add(b, OP_AWAIT_KEEPER);
-	plan_set_text(b, plan_add(b, OP_SECCOMP), 0, "default");
+	plan_set_text(b, plan_add(b, OP_SECCOMP), 0, "%s", seccomp_profile(b));
 	exec_init(b);
 }
 
@@ -332,7 +384,7 @@ int plan_build(const struct plan_input *in, struct plan **ret, struct error *e)
 		return error_sys(e, ENOMEM, "plan the start", "memory");
 	struct builder b = {.in = in, .plan = p, .e = e};
 	snprintf(p->name, sizeof p->name, "%s", in->name);
-	p->ids = in->ids;
+	p->ids = (struct id_range){privileged(&b) ? 0 : in->ids.base, in->ids.owner};
 	p->listen_fds = in->listen_fds;
 	int r = check_host(&b);
 	if (r)
@@ -344,6 +396,9 @@ int plan_build(const struct plan_input *in, struct plan **ret, struct error *e)
 	keeper_part(&b);
 	entrant_part(&b);
 	init_part(&b);
+	if (privileged(&b))
+		plan_note(&b, "privileged: root inside is root of the host for the kernel, and is not contained when "
+			      "hostile");
 	if (b.failed)
 		return b.failed;
 	*ret = TAKE_PTR(p);

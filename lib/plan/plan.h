@@ -22,8 +22,9 @@ struct plan_input {
 	const char *image_root; /* the image's root file system */
 	const char *supervisor; /* path of the program */
 	struct id_range ids;
-	unsigned listen_fds; /* how many init gets (sd_listen_fds) */
-	uint64_t caps;       /* bit n: processes of the VE may have capability n */
+	unsigned listen_fds;  /* how many init gets (sd_listen_fds) */
+	uint64_t caps;        /* bit n: processes of the VE may have capability n */
+	uint64_t keeper_caps; /* of a privileged VE: what its keeper boots it with again */
 };
 
 struct plan_step {
@@ -37,7 +38,7 @@ struct plan_step {
 
 struct plan {
 	char name[64];
-	struct id_range ids;
+	struct id_range ids; /* base 0: privileged */
 	unsigned listen_fds;
 	struct plan_step *step;
 	size_t nsteps, room;

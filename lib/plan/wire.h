@@ -43,12 +43,12 @@ enum plan_actor {
 	X(RUN_HOST, KEEPER, "run-host", "fill /run/host: container-manager s0, uuid s1, notify socket")                \
 	X(USER_NAMESPACE, KEEPER, "user-namespace",                                                                    \
 		"make the user namespace with the entrant in it, map 0 to n0 for n1 ids")                              \
-	X(ATTACH_LAYER, KEEPER, "attach-layer", "attach layer n0, id-mapped, at s0 (1: read-only): n1")                \
+	X(ATTACH_LAYER, KEEPER, "attach-layer", "attach layer n0 at s0 (1: read-only): n1; (1: id-mapped): n2")        \
 	X(ENTER, KEEPER, "enter", "let the entrant go")                                                                \
 	X(SPAWN_SERVER, KEEPER, "spawn-server", "start the supervisor process, confine it")                            \
 	X(DROP_CAPABILITIES, KEEPER, "drop-capabilities",                                                              \
-		"give up every capability, wait until init is set up and the supervisor process confined, let init "   \
-		"exec")                                                                                                \
+		"give up every capability but those of mask x0, wait until init is set up and the supervisor process " \
+		"confined, let init exec")                                                                             \
 	X(JOIN_USER_NAMESPACE, ENTRANT, "join-user-namespace",                                                         \
 		"be in the VE's user namespace: born there, or at a reboot by setns")                                  \
 	X(TIME_NAMESPACE, ENTRANT, "time-namespace", "make the time namespace, boot time zero now")                    \
@@ -75,7 +75,8 @@ enum plan_actor {
 	X(ON_EXIT, KEEPER, "on-exit",                                                                                  \
 		"start init again when it ended by itself (1: whatever it said, 2: on failure): n0")                   \
 	X(HOST_RELEASE, KEEPER, "host-release", "read s0, or s1, for /run/host/os-release")                            \
-	X(SHARE_MOUNTS, INIT, "share-mounts", "make the VE's mounts shared, as those of a machine are")
+	X(SHARE_MOUNTS, INIT, "share-mounts", "make the VE's mounts shared, as those of a machine are")                \
+	X(PROC_READ_ONLY, INIT, "proc-read-only", "make read-only, beneath /proc: s0; but not: s1")
 
 enum plan_op {
 #define X(op, actor, name, doc) OP_##op,
@@ -116,7 +117,7 @@ struct wire_header {
 	uint32_t size; /* of the whole */
 	char version[32];
 	char name[64];
-	uint32_t owner, base;
+	uint32_t owner, base; /* base: the host id of the VE's root; 0: privileged, there is no user namespace */
 	uint32_t nsteps;
 	uint32_t fault_step; /* test builds alone: who did this step dies after it, or with FAULT_SERVER the server */
 	uint32_t listen_fds; /* handed over from SFD_COUNT_END on: init's from 3 on */

@@ -9,6 +9,7 @@
 #include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
+#include "lib/confine/confine.h"
 #include "lib/net/links.h"
 #include "lib/run/proc.h"
 #include "lib/run/run.h"
@@ -221,6 +222,24 @@ static void write_all_pending(struct json_writer *w, struct ve *ve, const struct
 	jw_end(w);
 }
 
+static void write_userns(struct json_writer *w, const struct id_range *ids, int privileged)
+{
+	jw_bool(w, "privileged", privileged);
+	jw_array(w, "lost");
+	for (const char *const *l = confine_privileged_losses; privileged && *l; l++)
+		jw_string(w, NULL, *l);
+	jw_end(w);
+	if (privileged) {
+		jw_null(w, "userns");
+		return;
+	}
+	jw_object(w, "userns");
+	jw_integer(w, "base", ids->base);
+	jw_integer(w, "count", IDS_COUNT);
+	jw_integer(w, "owner", ids->owner);
+	jw_end(w);
+}
+
 int ve_info_json(struct ve *ve, char **ret_json)
 {
 	struct error *e = host_begin(ve->host);
@@ -244,11 +263,7 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	write_ve(w, ve, &rt, tree, e);
 	write_identity(w, s, ve);
 	write_processes(w, &rt);
-	jw_object(w, "userns");
-	jw_integer(w, "base", ids.base);
-	jw_integer(w, "count", IDS_COUNT);
-	jw_integer(w, "owner", ids.owner);
-	jw_end(w);
+	write_userns(w, &ids, rt.alive ? rt.privileged : spec_integer(s, "privileged", 0) != 0);
 	if (rt.alive && rt.init)
 		links_json(rt.init, w, "interfaces");
 	write_all_pending(w, ve, s);
@@ -285,7 +300,7 @@ static int write_process(pid_t pid, void *arg)
 	jw_integer(ps->w, "pid", pid);
 	jw_integer(ps->w, "guest_pid", st.ns_pid);
 	jw_integer(ps->w, "uid", st.uid);
-	if (st.uid >= ps->base && st.uid < ps->base + IDS_COUNT)
+	if (st.uid >= ps->base && (!ps->base || st.uid < ps->base + IDS_COUNT))
 		jw_integer(ps->w, "guest_uid", st.uid - ps->base);
 	else
 		jw_null(ps->w, "guest_uid");

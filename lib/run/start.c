@@ -409,7 +409,9 @@ int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct pla
 		.supervisor = supervisor,
 		.ids = ids,
 		.listen_fds = listen_fds,
-		.caps = confine_caps(spec_list(s, "caps.keep"), spec_list(s, "caps.drop")),
+		.caps = confine_caps(
+			spec_list(s, "caps.keep"), spec_list(s, "caps.drop"), spec_integer(s, "privileged", 0) != 0),
+		.keeper_caps = confine_keeper_caps(),
 	};
 	return plan_build(&in, ret, e);
 }

@@ -147,7 +147,8 @@ static void read_records(int dir, struct runtime *rt)
 	}
 }
 
-static int read_cgroup_path(int dir, struct runtime *rt)
+/* What root wrote down before the start. */
+static int read_undo(int dir, struct runtime *rt)
 {
 	cleanup_free char *text = NULL;
 	int r = read_file_at(dir, "undo", 4096, &text, NULL);
@@ -156,6 +157,7 @@ static int read_cgroup_path(int dir, struct runtime *rt)
 	const char *l = line_of(text, "cgroup");
 	if (l && FORMAT(rt->cgroup, "%.*s", (int)strcspn(l, "\n"), l) < 0)
 		rt->cgroup[0] = 0; /* half a path is another path */
+	rt->privileged = (l = line_of(text, "ids")) && !strncmp(l, "0 ", 2);
 	return 0;
 }
 
@@ -170,7 +172,7 @@ int runtime_read(struct ve_host *host, const char *name, struct runtime *ret, st
 		cleanup_fd int lock = openat(dir, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 		rt.alive = lock >= 0 && lock_is_held(lock) > 0;
 		read_records(dir, &rt);
-		read_cgroup_path(dir, &rt);
+		read_undo(dir, &rt);
 		if (!rt.alive)
 			/* Its keeper was killed; what it kept may take a moment to follow, or refuse to. */
 			rt.state = *rt.cgroup && cgroup_is_populated(rt.cgroup) > 0 ? VE_STOPPING : VE_STOPPED;
@@ -233,6 +235,22 @@ static int namespace_owner(pid_t pid, uint32_t *ret)
 	return 0;
 }
 
+/* As a user namespace that root recorded, and not what the state claims. */
+static int has_own_user_namespace(pid_t pid, const struct runtime *rt, const struct id_range *ids)
+{
+	uint32_t owner = 0;
+	return !namespace_owner(pid, &owner) && owner == ids->owner && rt->base == ids->base;
+}
+
+static int has_our_user_namespace(pid_t pid, const struct runtime *rt)
+{
+	char path[64];
+	struct stat ours, its;
+	FORMAT(path, "/proc/%d/ns/user", pid);
+	return rt->base == 0 && !stat(path, &its) && !stat("/proc/self/ns/user", &ours) && its.st_ino == ours.st_ino &&
+	       its.st_dev == ours.st_dev;
+}
+
 static int open_pid(pid_t pid)
 {
 	int fd = syscall(SYS_pidfd_open, pid, 0);
@@ -250,14 +268,12 @@ int runtime_open_init(struct ve *ve, const struct runtime *rt, struct error *e)
 	cleanup_fd int fd = open_pid(rt->init);
 	if (fd < 0)
 		return not_ours(ve, e, "the VE's init is gone");
-	uint32_t owner = 0;
 	struct proc_status st;
 	if (proc_status(rt->init, &st) || st.ns_pid != 1)
 		return not_ours(ve, e, "the process that the state names is no init");
 	if (!in_cgroup(rt->init, rt, "/ve"))
 		return not_ours(ve, e, "the process that the state names is not in the VE's cgroup");
-	/* The ids that root recorded, not those that the state claims. */
-	if (namespace_owner(rt->init, &owner) || owner != ids.owner || rt->base != ids.base)
+	if (rt->privileged ? !has_our_user_namespace(rt->init, rt) : !has_own_user_namespace(rt->init, rt, &ids))
 		return not_ours(ve, e, "the process that the state names is not in the VE's user namespace");
 	/* All of this was true of this process only if it is the same one still. */
 	if (syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0))

@@ -16,6 +16,7 @@ struct runtime {
 	pid_t keeper, server, init;        /* 0: none yet */
 	uint64_t keeper_start, init_start; /* start times, clock ticks since boot, as /proc/PID/stat field 22 */
 	uint32_t owner, base;
+	int privileged;     /* started without a user namespace; root's own record, unlike what is above */
 	unsigned boot;      /* 1 is the first boot since `vectl start` */
 	int64_t started;    /* seconds since 1970, of this boot */
 	int64_t started_ns; /* CLOCK_BOOTTIME, of this boot */
@@ -28,7 +29,8 @@ int runtime_read(struct ve_host *host, const char *name, struct runtime *ret, st
 
 /*
  * A pidfd of the VE's init, after checking through /proc that it is pid 1 of a pid namespace, that its cgroup lies
- * beneath this VE's, and that its user namespace is owned by the VE's owner uid. Fails closed with VE_E_STATE.
+ * beneath this VE's, and that its user namespace is owned by the VE's owner uid, or, of a privileged VE, is the host's.
+ * Fails closed with VE_E_STATE.
  */
 int runtime_open_init(struct ve *ve, const struct runtime *rt, struct error *e);
 

@@ -27,7 +27,7 @@ const struct spec_key spec_keys[] = {
 	{"init", SPEC_LIST, 0, 0, 63, NULL, NULL, "The command line of PID 1. Not set: the first of /usr/lib/systemd/systemd, /lib/systemd/systemd, /sbin/init."},
 	{"env.*", SPEC_STRING, SPEC_FREE_KEY, 0, 4096, NULL, NULL, "A variable in PID 1's environment."},
 	{"userns.base", SPEC_INTEGER, 0, 65536, ID_TOP, NULL, NULL, "The first of the VE's 65536 host ids, a multiple of 65536. Not set: from the pool of vectl.conf."},
-	{"privileged", SPEC_BOOL, 0, 0, 0, NULL, "false", "True: no user namespace, so that root inside is root of the host."},
+	{"privileged", SPEC_BOOL, 0, 0, 0, NULL, "false", "True: no user namespace. Root inside is root of the host for the kernel, and is not contained when hostile."},
 	{"cpu.count", SPEC_INTEGER, U, 1, 8192, NULL, NULL, "How many CPUs the guest sees."},
 	{"cpu.limit", SPEC_PERCENT, U, 1, 819200, NULL, NULL, "CPU quota in per cent of one CPU: 150%."},
 	{"cpu.weight", SPEC_INTEGER, U, 1, 10000, NULL, NULL, "Share of the CPU under contention."},

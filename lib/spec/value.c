@@ -14,7 +14,6 @@ static const struct {
 	const char *wrong;   /* NULL: the general words */
 	const char *remedy;
 } partly[] = {
-	{"privileged", "false", "privileged VEs are not carried out by this version", "leave `privileged` unset"},
 	{"network", "private|none", NULL, "use private or none"},
 	{"storage", "overlay", NULL, "use overlay"},
 	{"seccomp", "default", NULL, "use default"},

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -154,7 +155,7 @@ Test(confine, every_call_of_the_build_host_is_decided_once)
 
 Test(confine, no_name_stands_twice)
 {
-	static const char *const profiles[] = {"default", "supervisor"};
+	static const char *const profiles[] = {"default", "privileged", "supervisor"};
 
 	for (size_t k = 0; k < ARRAY_SIZE(profiles); k++) {
 		const struct profile *profile = profile_find(profiles[k]);
@@ -248,12 +249,32 @@ Test(confine, terminal_injection)
 	free(p.code);
 }
 
+/* What an ordinary root may and root in a user namespace may not; all else is as by default. */
+Test(confine, privileged_refuses_more)
+{
+	static const unsigned long refused[] = {TIOCSTI, TIOCLINUX, TIOCCONS, FIFREEZE, FITHAW};
+	struct program p = compiled("privileged"), d = compiled("default");
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		for (uint64_t high = 0; high < 4; high++)
+			cr_expect_eq(decide_named(&p, "ioctl", 0, high << 32 | refused[i], 0, 0), SCMP_ACT_ERRNO(EPERM),
+				"%lx", refused[i]);
+	cr_expect_eq(decide_named(&p, "ioctl", 0, TIOCGWINSZ, 0, 0), SCMP_ACT_ALLOW);
+	for (int number = -1; number < 1024; number++)
+		for (uint64_t arg = 0; arg < 64; arg++)
+			cr_assert_eq(decide(&p, number, arg, arg, arg, arg), decide(&d, number, arg, arg, arg, arg),
+				"%d", number);
+	free(p.code);
+	free(d.code);
+}
+
 Test(confine, other_architectures_are_refused)
 {
 	static const struct {
 		const char *profile;
 		uint32_t action;
-	} cases[] = {{"default", SCMP_ACT_ERRNO(ENOSYS)}, {"supervisor", SCMP_ACT_KILL_PROCESS}};
+	} cases[] = {{"default", SCMP_ACT_ERRNO(ENOSYS)}, {"privileged", SCMP_ACT_ERRNO(ENOSYS)},
+		{"supervisor", SCMP_ACT_KILL_PROCESS}};
 	static const uint32_t arches[] = {AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_PPC64LE, 0};
 
 	for (size_t k = 0; k < ARRAY_SIZE(cases); k++) {
@@ -462,7 +483,7 @@ Test(confine, unknown_profile_is_refused, .init = make_host, .fini = remove_host
 
 Test(confine, capabilities)
 {
-	uint64_t mask = confine_default_caps();
+	uint64_t mask = confine_default_caps(0);
 	static const int kept[] = {CAP_SYS_ADMIN, CAP_MKNOD, CAP_NET_ADMIN, CAP_AUDIT_WRITE, CAP_SETPCAP, CAP_SYS_BOOT};
 	static const int withheld[] = {CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_SYS_TIME, CAP_MAC_ADMIN, CAP_MAC_OVERRIDE,
 		CAP_AUDIT_CONTROL, CAP_SYSLOG, CAP_WAKE_ALARM, CAP_BLOCK_SUSPEND, CAP_PERFMON, CAP_BPF};
@@ -472,6 +493,17 @@ Test(confine, capabilities)
 	for (size_t i = 0; i < ARRAY_SIZE(withheld); i++)
 		cr_expect_not(mask & UINT64_C(1) << withheld[i], "%d", withheld[i]);
 	cr_expect_eq(mask >> (CAP_LAST_CAP + 1), 0);
+}
+
+Test(confine, capabilities_of_a_privileged_ve)
+{
+	uint64_t plain = confine_default_caps(0), mask = confine_default_caps(1), keeper = confine_keeper_caps();
+
+	cr_expect_eq(mask & ~plain, 0, "nothing more than without");
+	cr_expect_eq(plain & ~mask, UINT64_C(1) << CAP_DAC_READ_SEARCH | UINT64_C(1) << CAP_LINUX_IMMUTABLE);
+	cr_expect(mask & UINT64_C(1) << CAP_SYS_BOOT, "the guest's own reboot");
+	cr_expect_eq(keeper & ~mask, UINT64_C(1) << CAP_SYS_TIME);
+	cr_expect_eq(mask & ~keeper, 0, "init gets at a reboot what it had at the start");
 }
 
 /* --- for real --- */

@@ -48,6 +48,7 @@ Test(plan, each_spec_as_its_golden_file_says)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(spec_cases); i++)
 		compare_golden(&spec_cases[i], &host_cases[0]);
+	compare_golden(&privileged_case, &host_cases[0]);
 }
 
 Test(plan, each_host_as_its_golden_file_says)
@@ -247,6 +248,45 @@ Test(plan, actors)
 	}
 }
 
+/* Without a user namespace: no step of one, and what takes its place. */
+Test(plan, privileged)
+{
+	static const enum plan_op absent[] = {OP_USER_NAMESPACE, OP_JOIN_USER_NAMESPACE, OP_CGROUP_OWN};
+	static const enum plan_op confining[] = {OP_CGROUP_DEVICES, OP_PROC_READ_ONLY, OP_SECCOMP, OP_SECCOMP_COMPILE,
+		OP_BOUNDING_SET, OP_DROP_CAPABILITIES, OP_AWAIT_KEEPER, OP_BECOME_OWNER, OP_BECOME_ROOT,
+		OP_PRIVATE_MOUNTS, OP_PIVOT_ROOT, OP_MASK, OP_EXEC};
+	static const enum plan_op before[][2] = {{OP_CGROUP_MAKE, OP_CGROUP_DEVICES},
+		{OP_CGROUP_DEVICES, OP_SPAWN_SUPERVISOR}, {OP_MOUNT, OP_PROC_READ_ONLY},
+		{OP_PROC_READ_ONLY, OP_BOOT_ID} /* or it would be covered */, {OP_PROC_READ_ONLY, OP_PIVOT_ROOT}};
+	for (const struct host_case *h = host_cases; h < host_cases + ARRAY_SIZE(host_cases); h++) {
+		cleanup_plan struct plan *p = make_plan(&privileged_case, h);
+		for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
+			cr_expect_eq(first(p, absent[i]), -1, "%s", plan_op_name(absent[i]));
+		for (size_t i = 0; i < ARRAY_SIZE(confining); i++) {
+			int at = first(p, confining[i]);
+			cr_assert(at >= 0 && at == last(p, confining[i]), "%s", plan_op_name(confining[i]));
+			cr_expect_eq(p->step[at].optional, 0, "%s", plan_op_name(confining[i]));
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(before); i++)
+			cr_expect_lt(last(p, before[i][0]), first(p, before[i][1]));
+		for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+			int a = last(p, order[i].a), b = first(p, order[i].b);
+			cr_expect(a < 0 || b < 0 || a < b, "%s at %d, %s at %d", plan_op_name(order[i].a), a,
+				plan_op_name(order[i].b), b);
+		}
+		for (size_t i = 0; i < p->nsteps; i++)
+			cr_expect(p->step[i].op != OP_MOUNT || !strstr(p->step[i].s[1], ".vectl"),
+				"a proc that nothing guards");
+		cr_expect_eq(p->ids.base, 0);
+		cr_expect_eq(p->ids.owner, 0x70000007, "of the process that reads hostile bytes");
+		cr_expect_eq(find(p, OP_RESERVE_IDS)->n[0], 0x70010000);
+		cr_expect_eq(find(p, OP_DROP_CAPABILITIES)->n[0], 0x3fffffffll);
+		cr_expect_str_eq(find(p, OP_SECCOMP)->s[0], "privileged");
+		cr_expect_str_eq(find(p, OP_SECCOMP_COMPILE)->s[0], "privileged");
+		cr_expect(p->nnotes && strstr(p->note[p->nnotes - 1], "not contained"), "it is said");
+	}
+}
+
 Test(plan, ids_and_capabilities_are_those_given)
 {
 	EACH_COMBINATION(c, h)
@@ -260,6 +300,7 @@ Test(plan, ids_and_capabilities_are_those_given)
 		cr_expect_eq(map->n[1], 65536);
 		cr_expect_eq(find(p, OP_BECOME_OWNER)->n[0], 0x70000007);
 		cr_expect_eq(find(p, OP_BOUNDING_SET)->n[0], 0x1b7fcbffffll);
+		cr_expect_eq(find(p, OP_DROP_CAPABILITIES)->n[0], 0, "none");
 		cr_expect_str_eq(p->name, "web1");
 		cr_expect_eq(p->ids.base, 0x70010000);
 		cr_expect_eq(p->ids.owner, 0x70000007);

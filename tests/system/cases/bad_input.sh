@@ -44,11 +44,6 @@ test_out_of_range() {
 }
 
 test_not_yet_carried_out() {
-	refused 'privileged' privileged=true
-	try vectl create bad --image busybox --privileged
-	ne "$STATUS" 0
-	like "$ERR" privileged
-	nothing_made bad
 	refused 'net' net.eth0.type=bridge
 	refused '.' network=host
 }
