@@ -82,10 +82,11 @@ static void write_ve(
 {
 	jw_string(w, "name", ve->name);
 	jw_string(w, "state", ve_state_name(rt->state));
-	if (rt->alive && !rt->ready && rt->init && !init_says_ready(rt->init))
-		jw_null(w, "ready"); /* its init has no way to say */
+	int ready = runtime_is_ready(rt);
+	if (ready < 0)
+		jw_null(w, "ready"); /* an init of which nothing is known */
 	else
-		jw_bool(w, "ready", rt->ready);
+		jw_bool(w, "ready", ready);
 	jw_bool(w, "stale", rt->present && !rt->alive);
 	if (s)
 		jw_string(w, "image", json_string(s, "image"));

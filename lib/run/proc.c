@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #include "lib/base/file.h"
@@ -107,4 +108,50 @@ void proc_command(pid_t pid, char *buf, size_t size)
 		snprintf(buf, size, "[%s]", st.name);
 	}
 	printable(buf);
+}
+
+int proc_comm(pid_t pid, char *buf, size_t size)
+{
+	int n = read_proc(pid, "comm", buf, size);
+	if (n > 0 && buf[n - 1] == '\n')
+		buf[n - 1] = 0;
+	return n < 0 ? n : 0;
+}
+
+int proc_program(pid_t pid, char *buf, size_t size)
+{
+	static const char gone[] = " (deleted)";
+	char path[64], target[PATH_MAX];
+	FORMAT(path, "/proc/%d/exe", pid);
+	ssize_t n = readlink(path, target, sizeof target - 1);
+	if (n <= 0)
+		return n < 0 ? -errno : -ENOENT;
+	target[n] = 0;
+	size_t tail = sizeof gone - 1;
+	if ((size_t)n > tail && !strcmp(target + n - tail, gone))
+		target[n - tail] = 0;
+	const char *slash = strrchr(target, '/');
+	snprintf(buf, size, "%s", slash ? slash + 1 : target);
+	return 0;
+}
+
+int proc_each_child(pid_t pid, int (*fn)(pid_t child, void *arg), void *arg)
+{
+	enum { MAX = 1024 };
+	char path[64];
+	FORMAT(path, "/proc/%d/task/%d/children", pid, pid);
+	cleanup_file FILE *f = fopen(path, "re");
+	int child, r = 0;
+	if (!f)
+		return -errno;
+	for (int i = 0; !r && i < MAX && fscanf(f, "%d", &child) == 1; i++)
+		r = fn(child, arg);
+	return r;
+}
+
+/* By the page faults of the children that it has waited for: there is none without. */
+int proc_has_reaped(pid_t pid)
+{
+	uint64_t v = 0;
+	return !stat_fields(pid, &v, 11, 1) && v > 0;
 }

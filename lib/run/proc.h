@@ -19,5 +19,12 @@ uint64_t proc_start_time(pid_t pid);                 /* clock ticks since boot; 
 int64_t proc_cpu_ns(pid_t pid);                      /* user and system time; -1: gone */
 /* Arguments joined by spaces, made printable; "[name]" for those without. */
 void proc_command(pid_t pid, char *buf, size_t size);
+/* The name as the process has it: of its program, or of its own choice. */
+int proc_comm(pid_t pid, char *buf, size_t size);
+/* The last part of the path of what it executes, also when that has been replaced since. */
+int proc_program(pid_t pid, char *buf, size_t size);
+/* Calls fn for each child, the oldest first, at most 1024, until it returns other than 0, which is returned. */
+int proc_each_child(pid_t pid, int (*fn)(pid_t child, void *arg), void *arg);
+int proc_has_reaped(pid_t pid); /* whether it has waited for a child that ended; 0 also when it is gone */
 
 #endif

@@ -40,8 +40,8 @@ void reaper_wake(struct ve_host *host, const char *top);
 
 /* was_alive: the end of the VE is an end of the waiting for its readiness, even before it was seen alive. */
 int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive, struct error *e);
-/* Whether this kind of init reports READY=1. */
-int init_says_ready(pid_t init);
+/* 1 or 0; -1: of this VE's init it cannot be told. */
+int runtime_is_ready(const struct runtime *rt);
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t now_ms(void);

@@ -11,6 +11,7 @@
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
 #include "lib/run/event.h"
+#include "lib/run/init_kind.h"
 #include "lib/run/run.h"
 
 int64_t now_ms(void)
@@ -39,24 +40,6 @@ int wait_pidfd(struct ve_host *host, int pidfd, int timeout_ms, struct error *e)
 	}
 }
 
-/*
- * The signal that asks an init to shut the machine down, by the name of its program; man 8 of each is the source. An
- * init that is none of these gets SIGPWR, as sysvinit does; stop.signal overrides.
- */
-static const struct {
-	const char *program;
-	int signal; /* from SIGRTMIN when `realtime` */
-	int realtime;
-} shutdown_signals[] = {
-	{"systemd", 4, 1},
-	{"busybox", SIGUSR2, 0},
-	{"openrc-init", SIGTERM, 0},
-	{"runit", SIGCONT, 0},
-	{"runit-init", SIGCONT, 0},
-	{"s6-svscan", SIGUSR2, 0},
-	{"init", SIGPWR, 0},
-};
-
 static int parse_signal(const char *text)
 {
 	static const struct {
@@ -74,23 +57,6 @@ static int parse_signal(const char *text)
 			return names[i].number;
 	int n = atoi(text);
 	return n > 0 && n <= 64 ? n : -EINVAL;
-}
-
-static int shutdown_signal(const struct spec *s, pid_t init)
-{
-	const char *own = spec_is_set(s, "stop.signal") ? spec_string(s, "stop.signal") : NULL;
-	if (own)
-		return parse_signal(own);
-	char path[64], target[PATH_MAX];
-	FORMAT(path, "/proc/%d/exe", init);
-	ssize_t n = readlink(path, target, sizeof target - 1);
-	target[n > 0 ? n : 0] = 0;
-	const char *base = strrchr(target, '/');
-	for (size_t i = 0; base && i < ARRAY_SIZE(shutdown_signals); i++)
-		if (!strcmp(base + 1, shutdown_signals[i].program))
-			return shutdown_signals[i].realtime ? SIGRTMIN + shutdown_signals[i].signal
-							    : shutdown_signals[i].signal;
-	return SIGPWR;
 }
 
 static int reap_after(struct ve *ve, struct error *e)
@@ -122,26 +88,37 @@ static int thaw(struct ve *ve, const struct runtime *rt, struct error *e)
 	return rt->state == VE_PAUSED ? cgroup_freeze(path, 0, ve->host->cancel_fd, e) : 0;
 }
 
-/*
- * Asks the init that runs now. 1: it was asked, and listens. 0: there is none yet (a reboot is under way), or it was
- * asked so early in its boot that it may have missed it: again later.
- */
-static int ask_init(struct ve *ve, const struct spec *s)
+enum ask {
+	ASK_HEARD,
+	ASK_AGAIN, /* there is none yet (a reboot is under way), or it may have missed it so early in its boot */
+	ASK_LATER, /* it has to boot first */
+};
+
+static enum ask ask_init(struct ve *ve, const struct spec *s, int64_t asking_ms)
 {
+	/* A boot that hangs is not waited for any longer. */
+	enum { PATIENCE_MS = 15000 };
 	struct runtime rt;
 	struct error ignored = {0};
 	if (runtime_read(ve->host, ve->name, &rt, &ignored))
-		return 0;
+		return ASK_AGAIN;
 	cleanup_fd int init = runtime_open_init(ve, &rt, &ignored);
 	if (init < 0)
-		return 0;
-	syscall(SYS_pidfd_send_signal, init, shutdown_signal(s, rt.init), NULL, 0);
-	return rt.ready || !init_says_ready(rt.init);
+		return ASK_AGAIN;
+	const struct init_kind *kind = init_kind_of(rt.init);
+	int ready = runtime_is_ready(&rt), r = 0;
+	if (!ready && kind->not_early && asking_ms < PATIENCE_MS)
+		return ASK_LATER;
+	if (spec_is_set(s, "stop.signal"))
+		syscall(SYS_pidfd_send_signal, init, parse_signal(spec_string(s, "stop.signal")), NULL, 0);
+	else
+		r = init_ask_to_stop(kind, ve, rt.init, init);
+	return ready && !r ? ASK_HEARD : ASK_AGAIN;
 }
 
 static int ask_and_wait(struct ve *ve, const struct runtime *rt, int keeper, int timeout_ms, struct error *e)
 {
-	enum { AGAIN_MS = 1000 };
+	static const int again_ms[] = {[ASK_HEARD] = INT_MAX, [ASK_AGAIN] = 1000, [ASK_LATER] = 100};
 	cleanup_spec struct spec *s = NULL;
 	int r = spec_load(ve, &s, e);
 	if (r || (r = thaw(ve, rt, e)))
@@ -153,11 +130,15 @@ static int ask_and_wait(struct ve *ve, const struct runtime *rt, int keeper, int
 	if (syscall(SYS_pidfd_send_signal, keeper, SIGTERM, NULL, 0) && errno != ESRCH)
 		return error_sys(e, errno, "stop", "signal to the keeper");
 	for (;;) {
-		int heard = ask_init(ve, s);
+		enum ask heard = ask_init(ve, s, now_ms() - start);
 		int64_t left = timeout_ms < 0 ? INT_MAX : start + timeout_ms - now_ms();
 		if (left <= 0)
 			return -ETIMEDOUT;
-		int slice = heard ? (timeout_ms < 0 ? -1 : (int)left) : (int)(left < AGAIN_MS ? left : AGAIN_MS);
+		int slice = again_ms[heard];
+		if (timeout_ms < 0)
+			slice = heard == ASK_HEARD ? -1 : slice;
+		else if (slice > left)
+			slice = (int)left;
 		r = wait_pidfd(ve->host, keeper, slice, e);
 		if (r != -ETIMEDOUT)
 			return r;

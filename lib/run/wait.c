@@ -8,54 +8,71 @@
 
 #include "lib/base/file.h"
 #include "lib/base/util.h"
+#include "lib/run/init_kind.h"
 #include "lib/run/proc.h"
 #include "lib/run/run.h"
 
-/*
- * Inits that cannot say READY=1: theirs is taken for ready once it has started something and has come to rest, which is
- * when it, in wait or select, has the same children at two looks a tenth of a second apart.
- */
 enum { LOOK_MS = 100 };
 
-struct children {
-	char text[256];
-	int64_t since; /* when they were first seen like this */
+/*
+ * What was seen of an init that does not say READY=1: it counts when it was there at two looks, since a moment between
+ * two of its steps may look the same.
+ */
+struct seen {
+	uint64_t what; /* 0: nothing yet */
+	int64_t since;
 };
 
-int init_says_ready(pid_t init)
+int runtime_is_ready(const struct runtime *rt)
 {
-	char path[64], target[PATH_MAX];
-	FORMAT(path, "/proc/%d/exe", init);
-	ssize_t n = readlink(path, target, sizeof target - 1);
-	if (n <= 0)
+	if (rt->ready)
 		return 1;
-	target[n] = 0;
-	return strstr(target, "/systemd") != NULL;
+	if (!rt->alive || rt->init <= 0 || rt->state == VE_STARTING)
+		return 0;
+	return init_is_ready(init_kind_of(rt->init), rt->init);
 }
 
-static int at_rest(const struct runtime *rt, struct children *seen)
+static int add_child(pid_t pid, void *arg)
 {
-	char path[64];
-	cleanup_free char *text = NULL;
+	uint64_t *sum = arg;
+	*sum = *sum * 1000003 + (uint64_t)pid;
+	return 0;
+}
+
+/* Inits of which nothing is known: ready once they have started something and have come to rest. */
+static uint64_t at_rest(pid_t init)
+{
+	uint64_t children = 0;
 	struct proc_status st;
-	FORMAT(path, "/proc/%d/task/%d/children", rt->init, rt->init);
-	if (read_file_at(AT_FDCWD, path, sizeof seen->text - 1, &text, NULL) < 0 || proc_status(rt->init, &st))
+	if (proc_each_child(init, add_child, &children) || proc_status(init, &st) || st.state != 'S')
 		return 0;
-	if (!*text || st.state != 'S' || strcmp(text, seen->text)) {
-		snprintf(seen->text, sizeof seen->text, "%.255s", text);
-		seen->since = now_ms();
+	return children;
+}
+
+static int looks_ready(const struct runtime *rt, struct seen *seen, int once)
+{
+	int ready = runtime_is_ready(rt);
+	uint64_t what = ready < 0 ? at_rest(rt->init) : (uint64_t)ready;
+	if (once)
+		return what != 0;
+	if (!what || what != seen->what) {
+		*seen = (struct seen){what, now_ms()};
 		return 0;
 	}
 	return now_ms() - seen->since >= LOOK_MS;
 }
 
-static int reached(const struct runtime *rt, int state, int ready, struct children *seen)
+static int reached(const struct runtime *rt, int state, int ready, struct seen *seen, int once)
 {
 	if (rt->state != state)
 		return 0;
-	if (state != VE_RUNNING || !ready || rt->ready)
-		return 1;
-	return !init_says_ready(rt->init) && at_rest(rt, seen);
+	return state != VE_RUNNING || !ready || rt->ready || looks_ready(rt, seen, once);
+}
+
+/* Whether nobody tells when it gets ready. */
+static int is_mute(const struct runtime *rt)
+{
+	return rt->init > 0 && init_kind_of(rt->init)->ready != READY_NOTIFY;
 }
 
 static int watch(int inotify, struct ve *ve)
@@ -84,7 +101,7 @@ static int timed_out(struct error *e, int state, int ready, int timeout_ms)
 int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive, struct error *e)
 {
 	cleanup_fd int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	struct children seen = {"", 0};
+	struct seen seen = {0, 0};
 	struct runtime rt;
 	if (inotify < 0)
 		return error_sys(e, errno, "wait", "inotify");
@@ -94,7 +111,7 @@ int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive,
 		int r = runtime_read(ve->host, ve->name, &rt, e);
 		if (r)
 			return r;
-		if (reached(&rt, state, ready, &seen))
+		if (reached(&rt, state, ready, &seen, timeout_ms == 0))
 			return 0;
 		if (ready && !rt.alive && !was_alive)
 			return error_set(
@@ -109,8 +126,7 @@ int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive,
 		if (timeout_ms >= 0 && left <= 0)
 			return timed_out(e, state, ready, timeout_ms);
 		/* Pausing and an init that says nothing leave no event behind. */
-		int look = (state == VE_PAUSED || rt.state == VE_PAUSED ||
-			    (ready && rt.init > 0 && !init_says_ready(rt.init)));
+		int look = state == VE_PAUSED || rt.state == VE_PAUSED || (ready && is_mute(&rt));
 		if (look && (left < 0 || left > LOOK_MS))
 			left = LOOK_MS;
 		struct pollfd p[3] = {{.fd = inotify, .events = POLLIN}, {.fd = keeper, .events = POLLIN},

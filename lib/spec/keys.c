@@ -97,7 +97,7 @@ const struct spec_key spec_keys[] = {
 	{"boot.order", SPEC_INTEGER, U, 0, 1000000, NULL, NULL, "Lower starts first."},
 	{"boot.delay", SPEC_SECONDS, U, 0, 86400, NULL, NULL, "Wait after this VE before the next one is started."},
 	{"boot.on_exit", SPEC_ENUM, 0, 0, 0, "stop|restart|restart-on-failure", "stop", "What follows an init that ended by itself: restart also after a poweroff inside, restart-on-failure only where it crashed or exited with a failure. Never after a stop."},
-	{"stop.signal", SPEC_SIGNAL, SPEC_LIVE, 1, 64, NULL, NULL, "The signal that asks init to shut down. Not set: what the kind of init understands."},
+	{"stop.signal", SPEC_SIGNAL, SPEC_LIVE, 1, 64, NULL, NULL, "The signal that asks init to shut down. Not set: what the kind of init understands, see vectl-lifecycle(1)."},
 	{"stop.timeout", SPEC_SECONDS, SPEC_LIVE, 1, 86400, NULL, "90", "How long stop waits before it kills."},
 	{"hooks.pre-start", SPEC_PATH, U, 0, 0, NULL, NULL, "The host's executable to run before the start."},
 	{"hooks.start", SPEC_PATH, U, 0, 0, NULL, NULL, "The host's executable to run after the start."},
