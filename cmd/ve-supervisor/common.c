@@ -142,6 +142,27 @@ int load_seccomp(const struct wire_blob *blob)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
 }
 
+/* `options` is "key=value,flag", taken apart here: fsconfig gets one at a time. */
+int configure_fs(int fs, const char *options)
+{
+	static char b[512]; /* what failed is told by it */
+	while (*options) {
+		size_t n = strcspn(options, ",");
+		if (n >= sizeof b)
+			return -E2BIG;
+		memcpy(b, options, n);
+		b[n] = 0;
+		options += n + (options[n] == ',');
+		char *value = strchr(b, '=');
+		if (value)
+			*value++ = 0;
+		step_subject = b;
+		if (sys_fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, b, value, 0))
+			return -errno;
+	}
+	return 0;
+}
+
 int write_at(int dir, const char *path, const char *text)
 {
 	int fd = openat(dir, path, O_WRONLY | O_CLOEXEC);

@@ -46,30 +46,10 @@ static int folder_at(int dir, const char *path)
 	return fd;
 }
 
-/* `options` is "key=value,flag", taken apart here: fsconfig gets one at a time. */
-static int configure(int fs, const char *options)
-{
-	char b[128];
-	while (*options) {
-		size_t n = strcspn(options, ",");
-		if (n >= sizeof b)
-			return -E2BIG;
-		memcpy(b, options, n);
-		b[n] = 0;
-		options += n + (options[n] == ',');
-		char *value = strchr(b, '=');
-		if (value)
-			*value++ = 0;
-		if (sys_fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, b, value, 0))
-			return -errno;
-	}
-	return 0;
-}
-
 static int mount_made(const char *type, const char *options, unsigned attr, int *ret)
 {
 	int fs = TRY(type, sys_fsopen(type));
-	int r = configure(fs, options);
+	int r = configure_fs(fs, options);
 	if (r)
 		return r;
 	TRY(type, sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
@@ -420,6 +400,10 @@ static int init_step(const struct wire_step *s, struct boot *b)
 		return mask(s0, s->len[0]);
 	case OP_PROC_READ_ONLY:
 		return proc_read_only(s);
+	case OP_BIND_MOUNT:
+		return bind_mount(s, v.root);
+	case OP_MOUNT_INSIDE:
+		return mount_inside(s, v.root);
 	case OP_PIVOT_ROOT:
 		return pivot();
 	case OP_SHARE_MOUNTS:

@@ -378,6 +378,12 @@ static int keeper_step(const struct wire_step *s, struct boot *b)
 		return user_namespace(s->n[0], s->n[1], b, &k.entrant);
 	case OP_ATTACH_LAYER:
 		return attach_layer(k.layer[s->n[0] & 15], b->userns, wire_string(plan, s, 0), s->n[1]);
+	case OP_OPEN_MOUNT:
+		return open_mount(s);
+	case OP_MAKE_MOUNT:
+		return make_mount(s);
+	case OP_ATTACH_MOUNT:
+		return attach_mount(s, b->userns);
 	case OP_ENTER:
 		return enter_first();
 	case OP_SPAWN_SERVER:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The keeper's steps that have to do with mounts and namespaces (namespaces.c). Negative errno; step_subject says of
- * what. */
+/* The keeper's steps that have to do with mounts and namespaces (namespaces.c, mounts.c). Negative errno; step_subject
+ * says of what. */
 #ifndef VE_SUPERVISOR_KEEPER_H
 #define VE_SUPERVISOR_KEEPER_H
 
@@ -15,6 +15,9 @@ int host_release(const char *path, const char *other);
 int run_host(const char *manager, const char *uuid, uint32_t base, int *ret_notify);
 int user_namespace(uint32_t base, uint32_t count, struct boot *b, pid_t *ret_entrant);
 int attach_layer(int tree, int userns, const char *at, int read_only);
+int open_mount(const struct wire_step *s);
+int make_mount(const struct wire_step *s);
+int attach_mount(const struct wire_step *s, int userns);
 int remove_cgroup_tree(int dir, const char *name, int depth);
 
 #endif

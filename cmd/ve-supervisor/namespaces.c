@@ -41,7 +41,7 @@ static int mount_on(const char *type, unsigned attr, const char *at)
  */
 int private_mounts(uint32_t base)
 {
-	const char *options[][2] = {{"mode", "755"}, {"size", "256k"}, {"nr_inodes", "128"}, {NULL, NULL}};
+	const char *options[][2] = {{"mode", "755"}, {"size", "256k"}, {"nr_inodes", "512"}, {NULL, NULL}};
 	int m = -1, r;
 	TRY("mount namespace", unshare(CLONE_NEWNS));
 	TRY("private propagation", sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
@@ -53,7 +53,7 @@ int private_mounts(uint32_t base)
 	TRY("pivot_root", sys_pivot_root(".", "."));
 	TRY("the host's mounts", sys_umount2(".", MNT_DETACH));
 	TRY("/", chdir("/"));
-	const char *folders[] = {MIN_LOWER, MIN_UPPER, MIN_ROOT, MIN_HOST, "/proc", "/sys", "/dev"};
+	const char *folders[] = {MIN_LOWER, MIN_UPPER, MIN_ROOT, MIN_HOST, MIN_MOUNTS, "/proc", "/sys", "/dev"};
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
 		TRY(folders[i], mkdir(folders[i], 0755));
 #define X(name, major, minor, group)                                                                                   \

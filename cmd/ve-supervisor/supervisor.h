@@ -17,10 +17,11 @@ extern const struct wire_header *plan;
 
 /* The folder layout of the minimal root that the keeper lives in; each boot's mount namespace starts as a copy of it.
  */
-#define MIN_LOWER "/l0"
-#define MIN_UPPER "/u"
-#define MIN_ROOT  "/m"
-#define MIN_HOST  "/host"
+#define MIN_LOWER  "/l0"
+#define MIN_UPPER  "/u"
+#define MIN_ROOT   "/m"
+#define MIN_HOST   "/host"
+#define MIN_MOUNTS "/b"
 #define DEVICES(X)                                                                                                     \
 	X("null", 1, 3, 0)                                                                                             \
 	X("zero", 1, 5, 0) X("full", 1, 7, 0) X("random", 1, 8, 0) X("urandom", 1, 9, 0) X("tty", 5, 0, 5)
@@ -76,6 +77,10 @@ void fault_point(const struct wire_step *s);
 void entrant(struct boot *b) __attribute__((noreturn));
 void init_of_ve(struct boot *b) __attribute__((noreturn));
 
+/* Steps of init's that show what the keeper attached (mounts.c); `root`: the VE's, before the pivot. */
+int bind_mount(const struct wire_step *s, int root);
+int mount_inside(const struct wire_step *s, int root);
+
 struct server {
 	int keeper;  /* SOCK_SEQPACKET to the keeper */
 	int control; /* listening */
@@ -96,6 +101,8 @@ void unblock_signals(void); /* the keeper keeps SIGTERM for its signalfd; its ch
 int drop_all_capabilities(void);
 int keep_capabilities(uint64_t keep); /* those of the mask that there are; none is inheritable or ambient */
 int load_seccomp(const struct wire_blob *blob);
+/* "key=value,flag" for a file system that is being made. */
+int configure_fs(int fs, const char *options);
 int write_at(int dir, const char *path, const char *text);
 
 /* Text into a fixed buffer, cut where it is full; always NUL-terminated. */

@@ -15,6 +15,8 @@ struct builder {
 	struct error *e;
 	int failed;
 	char cgroup[512]; /* the VE's folder NAME, absolute */
+	struct spec_mount *mounts;
+	int nmounts;
 };
 
 /* The next step, with its actor; never NULL. */
@@ -31,5 +33,8 @@ void plan_note(struct builder *b, const char *format, ...) __attribute__((format
 /* Parts of the plan, each in a file of its own. */
 void plan_host_rlimits(struct builder *b);
 void plan_rlimits(struct builder *b);
+void plan_open_mounts(struct builder *b);
+void plan_attach_mounts(struct builder *b);
+void plan_bind_mounts(struct builder *b);
 
 #endif

@@ -181,6 +181,7 @@ static void keeper_part(struct builder *b)
 	plan_set_text(b, s, 0, "/etc/os-release");
 	plan_set_text(b, s, 1, "/usr/lib/os-release");
 	on_exit_part(b);
+	plan_open_mounts(b);
 	plan_host_rlimits(b);
 	plan_add(b, OP_BECOME_OWNER)->n[0] = privileged(b) ? 0 : in->ids.owner;
 	plan_add(b, OP_PRIVATE_MOUNTS);
@@ -201,6 +202,7 @@ static void keeper_part(struct builder *b)
 	s->n[0] = 1;
 	s->n[1] = 1;
 	s->n[2] = !privileged(b);
+	plan_attach_mounts(b);
 	plan_add(b, OP_ENTER);
 	plan_add(b, OP_SPAWN_SERVER);
 	plan_add(b, OP_DROP_CAPABILITIES)->n[0] = privileged(b) ? (int64_t)in->keeper_caps : 0;
@@ -283,6 +285,7 @@ static void init_mounts(struct builder *b)
 		privileged(b) ? "kmsg" : NULL, "kpagecgroup", "kpagecount", "kpageflags", "sched_debug", "slabinfo",
 		"vmallocinfo", NULL};
 	plan_set_list(b, plan_add(b, OP_MASK), 0, masked);
+	plan_bind_mounts(b);
 	plan_add(b, OP_PIVOT_ROOT);
 	plan_add(b, OP_SHARE_MOUNTS);
 }
@@ -392,6 +395,12 @@ int plan_build(const struct plan_input *in, struct plan **ret, struct error *e)
 	if (FORMAT(b.cgroup, "%s/vectl%s%s/%s", in->facts->cgroup_mount, *in->root_id ? "-" : "", in->root_id,
 		    in->name) < 0)
 		return error_sys(e, ENAMETOOLONG, "plan the start", in->facts->cgroup_mount);
+	cleanup_free struct spec_mount *asked = NULL;
+	r = spec_mounts(in->spec, &asked, e);
+	if (r < 0)
+		return r;
+	b.mounts = asked;
+	b.nmounts = r;
 	host_part(&b);
 	keeper_part(&b);
 	entrant_part(&b);

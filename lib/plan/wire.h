@@ -76,7 +76,13 @@ enum plan_actor {
 		"start init again when it ended by itself (1: whatever it said, 2: on failure): n0")                   \
 	X(HOST_RELEASE, KEEPER, "host-release", "read s0, or s1, for /run/host/os-release")                            \
 	X(SHARE_MOUNTS, INIT, "share-mounts", "make the VE's mounts shared, as those of a machine are")                \
-	X(PROC_READ_ONLY, INIT, "proc-read-only", "make read-only, beneath /proc: s0; but not: s1")
+	X(PROC_READ_ONLY, INIT, "proc-read-only", "make read-only, beneath /proc: s0; but not: s1")                    \
+	X(OPEN_MOUNT, KEEPER, "open-mount", "open s0, with what is mounted below it (1): n1, as mount n0 (s1)")        \
+	X(MAKE_MOUNT, KEEPER, "make-mount", "mount s1 from s0 with options \"s2\" as mount n0")                        \
+	X(ATTACH_MOUNT, KEEPER, "attach-mount",                                                                        \
+		"give mount n0 (s0) attributes x1, id-mapped (1), with all below it (2): n2")                          \
+	X(BIND_MOUNT, INIT, "bind-mount", "show mount n0 (s1) at s0")                                                  \
+	X(MOUNT_INSIDE, INIT, "mount-inside", "mount s0 at s1 in the VE's root, options \"s2\", attributes x0")
 
 enum plan_op {
 #define X(op, actor, name, doc) OP_##op,
@@ -86,6 +92,9 @@ enum plan_op {
 };
 
 enum on_exit_policy { ON_EXIT_RESTART = 1, ON_EXIT_RESTART_FAILED = 2 };
+
+enum attach_flags { ATTACH_IDMAP = 1, ATTACH_RECURSIVE = 2 };
+enum { PLAN_MOUNTS_MAX = 64 };
 
 struct wire_step {
 	uint16_t actor, op;

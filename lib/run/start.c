@@ -264,24 +264,60 @@ static int caller_step(struct launch *l, const struct plan_step *s)
 
 /* ---- what the supervisor reports */
 
+/* What to do about a step that failed, by what it was and what the kernel said; op -1: any. */
+static const struct {
+	int op, err;
+	const char *remedy;
+} remedies[] = {
+	{OP_EXEC, ENOENT, "check the image's init, or set another: vectl set NAME init=/path"},
+	{OP_EXEC, EACCES, "check the image's init, or set another: vectl set NAME init=/path"},
+	{OP_EXEC, ENOEXEC, "check the image's init, or set another: vectl set NAME init=/path"},
+	{OP_USER_NAMESPACE, EPERM, "run vectl outside of the chroot: the kernel refuses user namespaces inside one"},
+	{OP_OPEN_MOUNT, ENOENT, "make it, or unset the mount"},
+	{OP_OPEN_MOUNT, ELOOP, "a symbolic link is in the source: give the path that it leads to (realpath shows it)"},
+	{OP_MAKE_MOUNT, ENODEV, "this kernel does not know that file system: set another type"},
+	{OP_MAKE_MOUNT, ENOTBLK, "it wants a block device; losetup makes one of a file"},
+	{OP_MAKE_MOUNT, EINVAL, "check type and options; `dmesg` has the kernel's words"},
+	{OP_ATTACH_MOUNT, EOPNOTSUPP,
+		"owners cannot be mapped on that file system: set idmap=false of that mount, and they are the host's"},
+	{OP_BIND_MOUNT, ENOENT, "a link at the target leads to nothing: choose another target"},
+	{OP_BIND_MOUNT, ELOOP, "a link at the target leads nowhere that can be mounted on: choose another target"},
+	{OP_BIND_MOUNT, EXDEV, "a link at the target leads into /proc or /sys: choose another target"},
+	{OP_BIND_MOUNT, ENOTDIR, "the source is a folder, and there is a file: choose another target"},
+	{OP_BIND_MOUNT, EISDIR, "the source is a file, and there is a folder: name the file in it"},
+	{OP_MOUNT_INSIDE, EINVAL, "check the mount's options"},
+	{-1, ENOSPC, "free some disk space"},
+	{-1, EDQUOT, "free some disk space"},
+	{-1, ENOMEM, "free some memory"},
+};
+
 static const char *remedy_for(const struct wire_report *r, int op)
 {
-	if (op == OP_EXEC && (r->err == ENOENT || r->err == EACCES || r->err == ENOEXEC))
-		return "check the image's init, or set another: vectl set NAME init=/path";
-	if (op == OP_USER_NAMESPACE && r->err == EPERM)
-		return "run vectl outside of the chroot: the kernel refuses user namespaces inside one";
-	if (r->err == ENOSPC || r->err == EDQUOT)
-		return "free some disk space";
-	if (r->err == ENOMEM)
-		return "free some memory";
+	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++)
+		if ((remedies[i].op == op || remedies[i].op == -1) && remedies[i].err == r->err)
+			return remedies[i].remedy;
 	return "`vectl plan NAME` shows the step in its place";
+}
+
+/* The key of the spec that a step comes from, where its name does not say it: "mount.data: ". */
+static const char *key_of(const struct launch *l, const struct plan_step *s)
+{
+	if (s->op == OP_OPEN_MOUNT || s->op == OP_BIND_MOUNT)
+		return s->s[1];
+	if (s->op != OP_MAKE_MOUNT)
+		return NULL;
+	for (size_t i = 0; i < l->plan->nsteps; i++)
+		if (l->plan->step[i].op == OP_ATTACH_MOUNT && l->plan->step[i].n[0] == s->n[0])
+			return l->plan->step[i].s[0];
+	return NULL;
 }
 
 static int supervisor_failed(struct launch *l, const struct wire_report *r)
 {
 	const struct plan_step *s = r->step < l->plan->nsteps ? &l->plan->step[r->step] : NULL;
-	char subject[sizeof r->subject + 1];
-	FORMAT(subject, "%.*s", (int)sizeof r->subject, r->subject);
+	const char *key = s ? key_of(l, s) : NULL;
+	char subject[sizeof r->subject + 64];
+	FORMAT(subject, "%.40s%s%.*s", key ?: "", key ? ": " : "", (int)sizeof r->subject, r->subject);
 	return failed(
 		l, s ? s : &l->plan->step[0], r->err, *subject ? subject : "?", remedy_for(r, s ? (int)s->op : -1));
 }

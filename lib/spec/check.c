@@ -44,9 +44,6 @@ static int check_capabilities(const struct spec *s, const struct place *at, cons
 	for (i = 0; v->items[i]; i++) {
 		int number = spec_capability(v->items[i]);
 
-		if (number < 0)
-			return spec_fail(at, v->path, VE_E_SPEC, EINVAL, "`man 7 capabilities` has the names: net_raw",
-				"%s: `%.64s` is not a capability", v->path, v->items[i]);
 		if (has_capability(other, number))
 			return spec_fail(at, v->path, VE_E_SPEC, EINVAL, "take it out of one of the two",
 				"%.64s is in both caps.keep and caps.drop", v->items[i]);
@@ -67,6 +64,7 @@ static const struct {
 
 int spec_check_values(const struct spec *s, const struct place *at)
 {
+	cleanup_free struct spec_mount *mounts = NULL;
 	size_t i, k;
 	int r;
 
@@ -78,5 +76,6 @@ int spec_check_values(const struct spec *s, const struct place *at)
 			if (r < 0)
 				return r;
 		}
-	return 0;
+	r = spec_mounts(s, &mounts, at->error);
+	return r < 0 ? r : 0;
 }

@@ -93,6 +93,19 @@ int spec_schema(char **ret_text, struct error *e);
 /* Checks between keys, after all are set (memory.high <= memory.max ...). */
 int spec_check(const struct spec *s, struct error *e);
 
+enum { SPEC_MOUNTS_MAX = 64 };
+struct spec_mount {
+	char key[40];                       /* "mount.data" */
+	const char *source, *target, *type; /* the spec's; source NULL: none, type NULL: a bind mount */
+	int idmap;
+	int recursive;      /* rbind */
+	int in_guest;       /* a file system that the VE mounts itself */
+	unsigned attr;      /* MOUNT_ATTR_... */
+	char options[1024]; /* the file system's, `,` between */
+};
+/* All of mount.*, those above others first. Returns how many; *ret is the caller's to free, and refers to the spec. */
+int spec_mounts(const struct spec *s, struct spec_mount **ret, struct error *e);
+
 /* The number of a capability, named as in capabilities(7), with or without `cap_`; -EINVAL. */
 int spec_capability(const char *word);
 

@@ -25,6 +25,15 @@ static const struct spec_case spec_cases[] = {
 	{"every-key", {"hostname=h", "init=/sbin/init", "env.A=1", "network=private", "storage=overlay", "labels.a.b=c",
 			      "stop.signal=SIGRTMIN+4", "stop.timeout=7"}},
 	{"rlimit", {"rlimit.nofile=256", "rlimit.as=max", "rlimit.stack=524288", "rlimit.nproc=100"}, 1},
+	{"mounts",
+		{"mount.data.source=/srv/data", "mount.data.target=/data", "mount.data.options=rbind,ro,noatime",
+			"mount.raw.source=/srv/raw", "mount.raw.target=/data/raw", "mount.raw.idmap=false"},
+		1},
+	{"mount-types",
+		{"mount.disk.type=ext4", "mount.disk.source=/dev/vdb", "mount.disk.target=/disk",
+			"mount.disk.options=ro,nosuid,noload", "mount.tmp.type=tmpfs", "mount.tmp.target=/scratch",
+			"mount.tmp.options=size=64M,noexec"},
+		1},
 	{"on-exit", {"boot.on_exit=restart-on-failure"}, 1},
 };
 

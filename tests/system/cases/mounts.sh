@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# mount.*: folders and files of the host's, and file systems, shown in a VE; and what a hostile guest makes of it.
+
+source_folder() { # makes $T_TMP/src with a few owners
+	rm -rf "$T_TMP/src"
+	mkdir -p "$T_TMP/src/sub"
+	chmod 755 "$T_TMP" "$T_TMP/src"
+	echo content >"$T_TMP/src/file"
+	echo other >"$T_TMP/src/of-1000"
+	chown 1000:1000 "$T_TMP/src/of-1000"
+}
+
+# start_refused NAME PATTERN: a start fails with one matching line before what the console said, and leaves nothing.
+start_refused() {
+	try vectl start "$1"
+	eq "$STATUS" 1 'status of a refused start'
+	like "$(head -n 1 <<<"$ERR")" "$2"
+	eq "$(state "$1")" stopped
+	eq "$(pids_of "$1")" '' 'processes after a refused start'
+	[ ! -e "$VECTL_ROOT/run/vectl/$1" ] || die 'a refused start left a runtime folder'
+}
+
+test_bind_maps_owners() {
+	source_folder
+	busybox_ve mb --set "mount.data.source=$T_TMP/src" --set mount.data.target=/srv/data/deep
+	guest mb stat -c '%u:%g %n' /srv/data/deep/file /srv/data/deep/of-1000
+	eq "$OUT" $'0:0 /srv/data/deep/file\n1000:1000 /srv/data/deep/of-1000' 'owners inside'
+	guest mb sh -c 'echo from inside > /srv/data/deep/new; chown 7:8 /srv/data/deep/new'
+	eq "$(stat -c %u:%g "$T_TMP/src/new")" 7:8 'owner on the host of a file made inside'
+	eq "$(cat "$T_TMP/src/new")" 'from inside'
+	# nodev, locked: a device node that lies there is not opened, and the flag does not go away.
+	mknod "$T_TMP/src/zero" c 1 5
+	chmod 666 "$T_TMP/src/zero"
+	inside mb 'head -c 1 /srv/data/deep/zero'
+	ne "$STATUS" 0 'opening a device node in a bind mount'
+	inside mb 'mount -o remount,bind,dev,rw /srv/data/deep'
+	inside mb 'head -c 1 /srv/data/deep/zero'
+	ne "$STATUS" 0 'opening a device node after a remount'
+	# Nothing of it is in the host's own mount table.
+	unlike "$(cat /proc/self/mountinfo)" "$T_TMP/src"
+	# It is there after a reboot in place, and gone from the host's view when the VE has gone.
+	try vectl exec mb -- reboot
+	until_ 15 sh -c "vectl info mb --json | grep -q '\"boot\": *2\b'"
+	until_ 5 vectl exec mb -- true
+	guest mb cat /srv/data/deep/file
+	eq "$OUT" content 'the file after a reboot'
+	ok vectl destroy --force mb
+	eq "$(cat "$T_TMP/src/file")" content 'the source after destroy'
+}
+
+test_bind_read_only_and_of_a_file() {
+	source_folder
+	busybox_ve mr --set "mount.conf.source=$T_TMP/src/file" --set mount.conf.target=/etc/app/conf \
+		--set mount.conf.options=ro,noexec --set "mount.data.source=$T_TMP/src" --set mount.data.target=/data \
+		--set mount.data.options=ro,noexec,nosuid
+	guest mr cat /etc/app/conf
+	eq "$OUT" content
+	inside mr 'echo x > /etc/app/conf'
+	like "$ERR" 'Read-only'
+	inside mr 'mount -o remount,rw,bind /etc/app/conf; echo x > /etc/app/conf'
+	like "$ERR" 'Read-only'
+	inside mr 'touch /data/x'
+	like "$ERR" 'Read-only'
+	cp "$(host_arch_busybox)" "$T_TMP/src/busybox"
+	inside mr '/data/busybox true'
+	ne "$STATUS" 0 'execution from a noexec mount'
+	guest mr sh -c 'grep " /data " /proc/mounts'
+	like "$OUT" 'ro,nosuid,nodev,noexec'
+	eq "$(cat "$T_TMP/src/file")" content
+	ok vectl destroy --force mr
+}
+
+test_bind_without_idmap() {
+	source_folder
+	busybox_ve mi --set "mount.data.source=$T_TMP/src" --set mount.data.target=/data --set mount.data.idmap=false
+	guest mi stat -c %u:%g /data/file
+	eq "$OUT" 65534:65534 "owner inside of the host root's file"
+	inside mi 'echo x > /data/file'
+	ne "$STATUS" 0 "writing to the host root's file"
+	ok vectl stop mi
+	local base
+	base=$(vectl get mi userns.base)
+	chown "$base:$base" "$T_TMP/src/file"
+	ok vectl start mi
+	guest mi stat -c %u:%g /data/file
+	eq "$OUT" 0:0 "owner inside of a file of the VE's own ids"
+	ok vectl destroy --force mi
+}
+
+test_rbind() {
+	source_folder
+	mount -t tmpfs -o mode=755 none "$T_TMP/src/sub"
+	echo below >"$T_TMP/src/sub/below"
+	ok vectl create mx --image busybox --set "mount.data.source=$T_TMP/src" --set mount.data.target=/data
+	ok vectl start mx --wait=ready
+	guest mx ls /data/sub
+	eq "$OUT" '' 'what is mounted below, without rbind'
+	ok vectl set mx mount.data.options=rbind,ro
+	ok vectl restart mx --wait=ready
+	guest mx cat /data/sub/below
+	eq "$OUT" below 'what is mounted below, with rbind'
+	inside mx 'touch /data/sub/x'
+	like "$ERR" 'Read-only' 'ro of what is mounted below'
+	inside mx 'umount /data/sub; cat /data/sub/below'
+	eq "$OUT" below 'a part of a tree cannot be taken off'
+	ok vectl destroy --force mx
+	umount "$T_TMP/src/sub"
+}
+
+test_tmpfs() {
+	busybox_ve mt --set mount.scratch.type=tmpfs --set mount.scratch.target=/scratch \
+		--set mount.scratch.options=size=1M,mode=1777,noexec --set mount.inner.type=tmpfs \
+		--set mount.inner.target=/scratch/inner
+	guest mt sh -c 'grep scratch /proc/mounts; stat -c %a /scratch'
+	like "$OUT" '/scratch tmpfs rw,.*nodev,noexec.*size=1024k'
+	like "$OUT" '^1777$'
+	like "$OUT" ' /scratch/inner tmpfs'
+	inside mt 'head -c 3000000 /dev/zero > /scratch/big'
+	ne "$STATUS" 0 'more than the size of a tmpfs'
+	ok vectl stop mt
+	ok vectl set mt mount.scratch.options=size=1M,nonsense=7
+	start_refused mt 'mount-inside: .*nonsense'
+	ok vectl destroy --force mt
+}
+
+test_file_system_of_a_block_device() {
+	local device
+	mkdir -p "$T_TMP"
+	truncate -s 32M "$T_TMP/disk"
+	command -v mkfs.ext4 >/dev/null || skip 'no mkfs.ext4 on this machine'
+	mkfs.ext4 -q "$T_TMP/disk"
+	device=$(losetup -f --show "$T_TMP/disk") || skip 'no loop device can be had on this machine'
+	trap 'losetup -d "$device"' EXIT
+	busybox_ve me --set mount.disk.type=ext4 --set "mount.disk.source=$device" --set mount.disk.target=/mnt/disk
+	guest me stat -c %u:%g /mnt/disk
+	eq "$OUT" 0:0 'owner inside of the file system'
+	guest me sh -c 'echo kept > /mnt/disk/file; grep /mnt/disk /proc/mounts'
+	like "$OUT" '^/dev/.* /mnt/disk ext4 rw,nodev'
+	ok vectl restart me --wait=ready
+	guest me cat /mnt/disk/file
+	eq "$OUT" kept
+	ok vectl stop me
+	ok vectl set me mount.disk.options=ro,nosuch=1
+	start_refused me 'make-mount: mount.disk: '
+	ok vectl set me mount.disk.type=nosuchfs mount.disk.options=ro
+	start_refused me 'make-mount: mount.disk: .*does not know that file system'
+	ok vectl set me "mount.disk.source=$T_TMP/disk" mount.disk.type=ext4
+	start_refused me 'make-mount: mount.disk: .*block device'
+	ok vectl destroy --force me
+}
+
+test_bad_sources() {
+	source_folder
+	ln -s /etc "$T_TMP/src/link"
+	ok vectl create ms --image busybox --set "mount.data.source=$T_TMP/src/nothing" --set mount.data.target=/data
+	start_refused ms 'open-mount: mount.data: .*/nothing: No such file or directory: make it'
+	ok vectl set ms "mount.data.source=$T_TMP/src/link"
+	start_refused ms 'open-mount: mount.data: .*symbolic link is in the source'
+	ok vectl set ms "mount.data.source=$T_TMP/src/link/passwd"
+	start_refused ms 'open-mount: mount.data: .*symbolic link is in the source'
+	ok vectl set ms mount.data.source=/proc/self
+	start_refused ms 'mount.data: .*(symbolic link|idmap=false)'
+	ok vectl set ms "mount.data.source=/proc/$$"
+	start_refused ms 'attach-mount: mount.data: .*idmap=false'
+	ok vectl destroy --force ms
+}
+
+# A folder that a guest can write to is the source's parent: it puts a link to the host's /etc there.
+test_source_swapped_by_a_guest() {
+	source_folder
+	busybox_ve mw --set "mount.all.source=$T_TMP/src" --set mount.all.target=/all
+	ok vectl create mv --image busybox --set "mount.sub.source=$T_TMP/src/sub" --set mount.sub.target=/sub
+	guest mw sh -c 'rmdir /all/sub; ln -s /etc /all/sub'
+	start_refused mv 'symbolic link is in the source'
+	guest mw sh -c 'rm /all/sub; ln -s ../../../../../../../../etc /all/sub'
+	start_refused mv 'symbolic link is in the source'
+	ok vectl destroy --force mw mv
+}
+
+# What a guest has put at a target before: links of every kind lead inside the VE or to a refusal.
+test_hostile_targets() {
+	source_folder
+	mkdir -p "$T_TMP/witness"
+	busybox_ve mh
+	guest mh sh -c "mkdir -p /srv /inside
+		ln -s /inside /srv/absolute
+		ln -s ../../../../../../../..$T_TMP/witness /srv/upwards
+		ln -s $T_TMP/witness /srv/host
+		ln -s /proc/self/fd/3 /srv/fd
+		ln -s /proc/1/root /srv/root
+		ln -s /proc/sys /srv/sys
+		ln -s /nothing/at/all /srv/dangling
+		ln -s loop /srv/loop
+		touch /srv/plain"
+	ok vectl stop mh
+	ok vectl set mh "mount.d.source=$T_TMP/src" mount.d.target=/srv/absolute
+	ok vectl start mh
+	guest mh cat /inside/file
+	eq "$OUT" content 'through an absolute link, inside'
+	ok vectl stop mh
+	local where
+	for where in upwards host; do
+		ok vectl set mh "mount.d.target=/srv/$where/x"
+		try vectl start mh
+		[ -z "$(ls -A "$T_TMP/witness")" ] || die "/srv/$where led to the host"
+		[ "$STATUS" != 0 ] || ok vectl stop --force mh
+	done
+	for where in fd fd/x root root/x; do
+		ok vectl set mh "mount.d.target=/srv/$where"
+		start_refused mh 'bind-mount: mount.d: /srv/.*(link|choose another)'
+	done
+	ok vectl set mh mount.d.target=/srv/sys
+	start_refused mh 'bind-mount: mount.d: /srv/sys: .*/proc or /sys'
+	ok vectl set mh mount.d.target=/srv/dangling
+	start_refused mh 'bind-mount: mount.d: /srv/dangling: .*leads to nothing'
+	ok vectl set mh mount.d.target=/srv/loop
+	start_refused mh 'bind-mount: mount.d: /srv/loop'
+	ok vectl set mh mount.d.target=/srv/plain
+	start_refused mh 'bind-mount: mount.d: /srv/plain: .*there is a file'
+	ok vectl set mh mount.d.target=/srv "mount.d.source=$T_TMP/src/file"
+	start_refused mh 'bind-mount: mount.d: /srv: .*name the file'
+	[ -z "$(ls -A "$T_TMP/witness")" ] || die 'a link led to the host'
+	ok vectl destroy --force mh
+}
+
+test_refused_when_set() {
+	ok vectl create mz --image busybox
+	refused_set() { # PATTERN ASSIGNMENT...
+		local pattern=$1
+		shift
+		fails 2 vectl set mz "$@"
+		like "$ERR" "$pattern"
+		fails 1 vectl get mz mount.m.source
+	}
+	refused_set 'mount.m.target is not set' mount.m.source=/srv
+	refused_set 'mount.m.source is not set' mount.m.target=/srv mount.m.type=ext4
+	refused_set 'path inside' mount.m.source=/srv mount.m.target=/
+	local place
+	for place in /proc /proc/sys /sys/fs /dev/x /run/host/x; do
+		refused_set 'nothing can be mounted in' mount.m.source=/srv "mount.m.target=$place"
+	done
+	refused_set '`sync. is not an option of a bind mount' mount.m.source=/srv mount.m.target=/srv mount.m.options=ro,sync
+
+	refused_set 'cannot be mounted from outside' mount.m.source=/x mount.m.target=/srv mount.m.type=proc
+	refused_set "the VE's own anyhow" mount.m.type=tmpfs mount.m.target=/srv mount.m.idmap=true
+	refused_set 'both at /srv' mount.m.source=/a mount.m.target=/srv mount.n.source=/b mount.n.target=/srv
+	ok vectl destroy --force mz
+}
+
+test_bind_in_debian() {
+	[ -e "$T_CACHE/debian-13.tar" ] || skip 'no Debian 13 tarball was made'
+	source_folder
+	ok vectl create md --image plain/13 --set "mount.www.source=$T_TMP/src" --set mount.www.target=/var/www/html \
+		--set mount.run.type=tmpfs --set mount.run.target=/run/app
+	ok vectl start md --wait=ready --timeout 60
+	guest md cat /var/www/html/file
+	eq "$OUT" content
+	guest md findmnt -no FSTYPE /run/app
+	eq "$OUT" tmpfs
+	# A service with a file system view of its own sees it too.
+	guest md systemd-run --pipe --wait -q -p ProtectSystem=strict -p PrivateTmp=yes cat /var/www/html/file
+	eq "$OUT" content
+	guest md systemctl is-system-running
+	eq "$OUT" running
+	ok vectl destroy --force md
+}
