@@ -16,6 +16,17 @@ static int open_named(struct cli *cli, int argc, char **argv, int min, int max, 
 	return r ? r : cli_open_ve(cli, *name, ret);
 }
 
+/* The document of one key, up to its value. */
+static void print_value(struct cli *cli, struct ve *ve, const char *key)
+{
+	fputs("{\"format\":1,\"ve\":", stdout);
+	cli_json_string(stdout, ve_name(ve));
+	fputs(",\"key\":", stdout);
+	cli_json_string(stdout, key);
+	fputs(",\"value\":", stdout);
+	cli->printed = 1;
+}
+
 static int get_all(struct cli *cli, struct ve *ve)
 {
 	char *text cleanup_text = NULL;
@@ -27,7 +38,34 @@ static int get_all(struct cli *cli, struct ve *ve)
 	yajl_val spec cleanup_json = json_read(cli, text);
 	if (!spec)
 		return EXIT_FAILED;
-	json_flatten(stdout, spec, "");
+	json_print_keys(stdout, spec, "");
+	return EXIT_DONE;
+}
+
+/* What several keys begin with: net, net.eth0, labels. */
+static int get_group(struct cli *cli, struct ve *ve, const char *group)
+{
+	char *text cleanup_text = NULL, name[256];
+
+	if (ve_get_json(ve, &text) < 0)
+		return cli_fail(cli);
+	yajl_val spec cleanup_json = json_read(cli, text), at = spec;
+	if (!spec)
+		return EXIT_FAILED;
+	for (const char *p = group; at && *p; p += p[strcspn(p, ".")] ? strcspn(p, ".") + 1 : strcspn(p, ".")) {
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(p, "."), p);
+		at = json_at(at, name);
+	}
+	if (!cli->json) {
+		json_print_keys(stdout, at, group);
+		return EXIT_DONE;
+	}
+	print_value(cli, ve, group);
+	if (at)
+		json_write(stdout, at);
+	else
+		fputs("{}", stdout);
+	fputs("}\n", stdout);
 	return EXIT_DONE;
 }
 
@@ -37,6 +75,8 @@ static int get_one(struct cli *cli, struct ve *ve, const char *key)
 	char wrong[256];
 	int r = ve_get(ve, key, &text);
 
+	if (r == -EISDIR)
+		return get_group(cli, ve, key);
 	if (r == -ENODATA) {
 		snprintf(wrong, sizeof(wrong), "%s is not set and has no default", key);
 		return cli_error(cli, ve_name(ve), "get", ENODATA, wrong, NULL);
@@ -48,13 +88,9 @@ static int get_one(struct cli *cli, struct ve *ve, const char *key)
 		fputc('\n', stdout);
 		return EXIT_DONE;
 	}
-	const char *words[] = {"{\"format\":1,\"ve\":", ve_name(ve), ",\"key\":", key, ",\"value\":", text};
-	for (int i = 0; i < 6; i += 2) {
-		fputs(words[i], stdout);
-		cli_json_string(stdout, words[i + 1]);
-	}
+	print_value(cli, ve, key);
+	cli_json_string(stdout, text);
 	fputs("}\n", stdout);
-	cli->printed = 1;
 	return EXIT_DONE;
 }
 
@@ -69,33 +105,94 @@ int verb_get(struct cli *cli, int argc, char **argv)
 	return argc - optind > 1 ? get_one(cli, ve, argv[optind + 1]) : get_all(cli, ve);
 }
 
-/* What of a running VE's spec waits for its next start; the JSON has it in `info`. */
-static void say_pending(struct cli *cli, struct ve *ve)
+/* Whether the key of `word`, KEY or KEY=VALUE, is `path` or what it begins with. */
+static int is_of(const char *word, const char *path)
 {
-	char *text cleanup_text = NULL, keys[1024] = "";
-	size_t used = 0;
+	size_t n = strcspn(word, "=");
 
-	if (cli->json || cli->quiet || ve_info_json(ve, &text) < 0)
-		return;
-	yajl_val document cleanup_json = json_read(cli, text);
-	yajl_val pending = document ? json_at(json_at(document, "ve"), "pending") : NULL;
-	for (size_t i = 0; i < json_size(pending) && used < sizeof(keys); i++)
-		used += snprintf(keys + used, sizeof(keys) - used, "%s%s", i ? ", " : "",
-			json_text(YAJL_GET_ARRAY(pending)->values[i]));
-	if (used)
-		cli_note(cli, "%s: waits for the next start: %s", ve_name(ve), keys);
+	if (word[n] && n > 0 && strchr("+-", word[n - 1]))
+		n--;
+	return !strncmp(word, path, n) && (!path[n] || path[n] == '.');
 }
 
-static int changed(struct cli *cli, struct ve *ve, int r)
+static int is_pending(yajl_val pending, const char *word)
 {
-	int state;
+	for (size_t i = 0; i < json_size(pending); i++)
+		if (is_of(word, json_text(YAJL_GET_ARRAY(pending)->values[i])))
+			return 1;
+	return 0;
+}
 
-	if (r < 0)
-		return cli_fail(cli);
-	state = ve_state(ve);
-	if (state > VE_STOPPED)
-		say_pending(cli, ve);
-	return cli_done(cli, ve_name(ve), state < 0 ? NULL : ve_state_name(state));
+static void put_key(FILE *out, int json, int first, const char *key, size_t n)
+{
+	char *text = strndup(key, n);
+
+	fputs(first ? "" : json ? "," : ", ", out);
+	if (json)
+		cli_json_string(out, text ? text : "");
+	else
+		cli_print_text(out, text ? text : "");
+	free(text);
+}
+
+static void put_lists(struct cli *cli, const char *live, const char *waits)
+{
+	const char *keys[] = {"live", "pending"}, *items[] = {live, waits};
+
+	for (int i = 0; i < 2; i++) {
+		char *list cleanup_text = NULL;
+		if (asprintf(&list, "[%s]", items[i]) >= 0)
+			cli_add_to_result(cli, keys[i], list);
+	}
+}
+
+/* "live" and "pending" of a change, as members of the document or as lines. */
+static void say_effect(struct cli *cli, struct ve *ve, yajl_val pending, char *const *words)
+{
+	char *live cleanup_text = NULL, *waits cleanup_text = NULL;
+	size_t live_size, waits_size, n = 0;
+	FILE *out = open_memstream(&live, &live_size);
+
+	if (!out)
+		return;
+	for (size_t i = 0; words && words[i]; i++) {
+		size_t length = strcspn(words[i], "=");
+		if (words[i][length] && length > 0 && strchr("+-", words[i][length - 1]))
+			length--;
+		if (!is_pending(pending, words[i]))
+			put_key(out, cli->json, !n++, words[i], length);
+	}
+	if (fclose(out) || !(out = open_memstream(&waits, &waits_size)))
+		return;
+	for (size_t i = 0; i < json_size(pending); i++) {
+		const char *key = json_text(YAJL_GET_ARRAY(pending)->values[i]);
+		put_key(out, cli->json, !i, key, strlen(key));
+	}
+	if (fclose(out))
+		return;
+	if (cli->json) {
+		put_lists(cli, live, waits);
+		return;
+	}
+	if (*live)
+		cli_note(cli, "%s: in effect: %s", ve_name(ve), live);
+	if (*waits)
+		cli_note(cli, "%s: waits for the next start: %s", ve_name(ve), waits);
+}
+
+int cli_changed(struct cli *cli, struct ve *ve, char *const *words)
+{
+	char *text cleanup_text = NULL;
+	int state = ve_state(ve), r = cli_done(cli, ve_name(ve), state < 0 ? NULL : ve_state_name(state));
+
+	/* Of a VE that does not run everything waits, and nothing need be said. */
+	if (state <= VE_STOPPED || (cli->quiet && !cli->json) || ve_info_json(ve, &text) < 0) {
+		put_lists(cli, "", "");
+		return r;
+	}
+	yajl_val document cleanup_json = json_read(cli, text);
+	say_effect(cli, ve, document ? json_at(json_at(document, "ve"), "pending") : NULL, words);
+	return r;
 }
 
 int verb_set(struct cli *cli, int argc, char **argv)
@@ -106,7 +203,9 @@ int verb_set(struct cli *cli, int argc, char **argv)
 
 	if (r)
 		return r < 0 ? EXIT_DONE : r;
-	r = changed(cli, ve, ve_set(ve, (const char *const *)argv + optind + 1));
+	if (ve_set(ve, (const char *const *)argv + optind + 1) < 0)
+		return cli_fail(cli);
+	r = cli_changed(cli, ve, argv + optind + 1);
 	for (char **a = argv + optind + 1; !r && *a; a++)
 		if (!strncmp(*a, "privileged=", 11)) {
 			cli_say_lost(cli, ve);
@@ -123,5 +222,7 @@ int verb_unset(struct cli *cli, int argc, char **argv)
 
 	if (r)
 		return r < 0 ? EXIT_DONE : r;
-	return changed(cli, ve, ve_unset(ve, (const char *const *)argv + optind + 1));
+	if (ve_unset(ve, (const char *const *)argv + optind + 1) < 0)
+		return cli_fail(cli);
+	return cli_changed(cli, ve, argv + optind + 1);
 }

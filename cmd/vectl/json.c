@@ -84,6 +84,25 @@ void json_write(FILE *out, yajl_val v)
 	}
 }
 
+/* Items of a list as `set` takes them: a comma inside is \\, and a backslash is doubled. */
+static void print_item(FILE *out, const char *text)
+{
+	char one[2] = "";
+
+	for (; *text; text++) {
+		size_t n = strcspn(text, ",\\");
+		char *part = strndup(text, n);
+		if (part)
+			cli_print_text(out, part);
+		free(part);
+		if (!text[n])
+			return;
+		one[0] = text[n];
+		fprintf(out, "\\%s", one);
+		text += n;
+	}
+}
+
 static void print_scalar(FILE *out, yajl_val v)
 {
 	if (YAJL_IS_STRING(v))
@@ -92,35 +111,70 @@ static void print_scalar(FILE *out, yajl_val v)
 		json_write(out, v);
 }
 
-static void flatten(FILE *out, yajl_val v, const char *indent, char *path, size_t used)
+static void print_value(FILE *out, yajl_val v)
+{
+	if (!YAJL_IS_ARRAY(v)) {
+		print_scalar(out, v);
+		return;
+	}
+	for (size_t i = 0; i < YAJL_GET_ARRAY(v)->len; i++) {
+		yajl_val item = YAJL_GET_ARRAY(v)->values[i];
+		fputs(i ? "," : "", out);
+		if (YAJL_IS_STRING(item))
+			print_item(out, YAJL_GET_STRING(item));
+		else
+			print_scalar(out, item);
+	}
+}
+
+struct flatten {
+	FILE *out; /* NULL: only measure */
+	const char *indent;
+	int columns; /* keys in a column of `width`, for people; else key=value */
+	int width;
+	char path[PATH_LENGTH];
+};
+
+static void flatten(struct flatten *f, yajl_val v, size_t used)
 {
 	if (YAJL_IS_OBJECT(v)) {
 		for (size_t i = 0; i < YAJL_GET_OBJECT(v)->len; i++) {
 			const char *key = YAJL_GET_OBJECT(v)->keys[i];
-			int n = snprintf(path + used, PATH_LENGTH - used, "%s%s", used ? "." : "", key);
+			int n = snprintf(f->path + used, PATH_LENGTH - used, "%s%s", used ? "." : "", key);
 			if (n > 0 && (size_t)n < PATH_LENGTH - used)
-				flatten(out, YAJL_GET_OBJECT(v)->values[i], indent, path, used + n);
+				flatten(f, YAJL_GET_OBJECT(v)->values[i], used + n);
 		}
 		return;
 	}
-	path[used] = '\0';
-	fputs(indent, out);
-	cli_print_text(out, path);
-	fputc('=', out);
-	if (YAJL_IS_ARRAY(v)) {
-		for (size_t i = 0; i < YAJL_GET_ARRAY(v)->len; i++) {
-			fputs(i ? "," : "", out);
-			print_scalar(out, YAJL_GET_ARRAY(v)->values[i]);
-		}
-	} else {
-		print_scalar(out, v);
+	f->path[used] = '\0';
+	if (!f->out) {
+		f->width = (int)used > f->width ? (int)used : f->width;
+		return;
 	}
-	fputc('\n', out);
+	fputs(f->indent, f->out);
+	cli_print_text(f->out, f->path);
+	if (f->columns)
+		fprintf(f->out, "%*s", f->width - (int)used + 2, "");
+	else
+		fputc('=', f->out);
+	print_value(f->out, v);
+	fputc('\n', f->out);
 }
 
 void json_flatten(FILE *out, yajl_val v, const char *indent)
 {
-	char path[PATH_LENGTH] = "";
+	struct flatten f = {.out = out, .indent = indent};
 	if (v)
-		flatten(out, v, indent, path, 0);
+		flatten(&f, v, 0);
+}
+
+void json_print_keys(FILE *out, yajl_val v, const char *prefix)
+{
+	struct flatten f = {.indent = "", .columns = isatty(fileno(out))};
+	int n = snprintf(f.path, sizeof(f.path), "%s", prefix);
+	if (!v || n < 0 || n >= PATH_LENGTH)
+		return;
+	flatten(&f, v, n);
+	f.out = out;
+	flatten(&f, v, n);
 }

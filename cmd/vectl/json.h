@@ -27,5 +27,7 @@ void json_write(FILE *out, yajl_val v);
 
 /* "key=value" lines the way `set` takes them; keys are dotted paths, lists are a,b. */
 void json_flatten(FILE *out, yajl_val v, const char *indent);
+/* The same of what belongs to the key `prefix`, "" for all; on a terminal in two columns. */
+void json_print_keys(FILE *out, yajl_val v, const char *prefix);
 
 #endif

@@ -82,11 +82,13 @@ const struct verb verbs[] = {
 		"vectl events web1 --since 2h", verb_events},
 	{"plan", NULL, "NAME", "what start would do on this host, without doing it", NULL, "vectl plan web1",
 		verb_plan},
-	{"get", NULL, "NAME [KEY]", "show its spec, or one key of it", NULL, "vectl get web1 stop.timeout", verb_get,
-		.spec_is_usage = 1},
+	{"get", NULL, "NAME [KEY]", "show its spec, or one key or group of keys of it", NULL,
+		"vectl get web1 stop.timeout", verb_get, .spec_is_usage = 1},
 	{"set", NULL, "NAME KEY=VALUE...", "change its spec; KEY+=VALUE and KEY-=VALUE for lists", NULL,
 		"vectl set web1 stop.timeout=30 labels.customer=4711", verb_set, .spec_is_usage = 1},
-	{"unset", NULL, "NAME KEY...", "back to the default", NULL, "vectl unset web1 stop.timeout", verb_unset,
+	{"unset", NULL, "NAME KEY...", "keys, or groups of keys, back to the default", NULL,
+		"vectl unset web1 stop.timeout", verb_unset, .spec_is_usage = 1},
+	{"edit", NULL, "NAME", "change its spec in an editor", NULL, "EDITOR=nano vectl edit web1", verb_edit,
 		.spec_is_usage = 1},
 	{"image", NULL, "list|build NAME|import NAME SOURCE|remove NAME", "the image store",
 		"  list [--names]           what is there, and how many VEs use it\n"
@@ -137,8 +139,8 @@ static int distance(const char *a, const char *b)
 }
 
 /* Of the contract, and still to come: no misspellings of what is there. */
-static const char *const later_verbs[] = {"stat", "top", "edit", "snapshot", "clone", "export", "import", "reinstall",
-	"rescue", "push", "pull", "passwd", "metrics", "doctor"};
+static const char *const later_verbs[] = {"stat", "top", "snapshot", "clone", "export", "import", "reinstall", "rescue",
+	"push", "pull", "passwd", "metrics", "doctor"};
 
 static int unknown_verb(struct cli *cli, const char *word)
 {

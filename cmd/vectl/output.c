@@ -213,14 +213,22 @@ static int say(struct cli *cli, const struct said *e)
 	return e->code == VE_E_SPEC && cli->verb && cli->verb->spec_is_usage ? EXIT_USAGE : codes[i].status;
 }
 
-int cli_fail(struct cli *cli)
+int cli_fail_and(struct cli *cli, const char *more)
 {
 	const struct ve_host *host = cli->host;
+	char remedy[1024];
 	if (!host)
 		return say(cli, &(struct said){VE_E_FAILED, ENOMEM, .message = "memory is out"});
-	return say(cli,
-		&(struct said){ve_error_code(host), ve_error_errno(host), ve_error_ve(host), ve_error_step(host),
-			ve_error_subject(host), ve_error_tried(host), ve_error_message(host), ve_error_remedy(host)});
+	snprintf(remedy, sizeof(remedy), "%s%s%s", ve_error_remedy(host), more && *ve_error_remedy(host) ? "; " : "",
+		more ? more : "");
+	return say(
+		cli, &(struct said){ve_error_code(host), ve_error_errno(host), ve_error_ve(host), ve_error_step(host),
+			     ve_error_subject(host), ve_error_tried(host), ve_error_message(host), remedy});
+}
+
+int cli_fail(struct cli *cli)
+{
+	return cli_fail_and(cli, NULL);
 }
 
 int cli_error(

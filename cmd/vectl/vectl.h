@@ -105,6 +105,7 @@ static inline void cli_free_text(char **text)
 /* One more member of the error that --json will print, when the last result was one. */
 void cli_add_to_error(struct cli *cli, const char *key, const char *text);
 int cli_fail(struct cli *cli); /* the host's last error; returns its exit status. --json: kept for the document */
+int cli_fail_and(struct cli *cli, const char *more); /* with more of a remedy */
 int cli_usage(struct cli *cli, const char *verb, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* An error of the command itself: a line "vectl: [ve: ]tried: wrong[: remedy]", or the document; returns EXIT_FAILED.
  */
@@ -162,6 +163,13 @@ struct start {
 int cli_start(struct cli *cli, struct ve *ve, const struct start *start); /* the exit status */
 int cli_parse_wait(struct cli *cli, const char *text, int *ret_wait);     /* 0, or the exit status */
 
+/* ---- spec (config.c) */
+/*
+ * After a change of the spec: what of it waits for the next start of a running VE, and which of `words` (KEY or
+ * KEY=VALUE, NULL-terminated, or NULL) is in effect. The exit status.
+ */
+int cli_changed(struct cli *cli, struct ve *ve, char *const *words);
+
 /* ---- verbs */
 int verb_create(struct cli *cli, int argc, char **argv);
 int verb_start(struct cli *cli, int argc, char **argv);
@@ -181,6 +189,7 @@ int verb_plan(struct cli *cli, int argc, char **argv);
 int verb_get(struct cli *cli, int argc, char **argv);
 int verb_set(struct cli *cli, int argc, char **argv);
 int verb_unset(struct cli *cli, int argc, char **argv);
+int verb_edit(struct cli *cli, int argc, char **argv);
 int verb_attach(struct cli *cli, int argc, char **argv);
 int verb_exec(struct cli *cli, int argc, char **argv);
 int verb_console(struct cli *cli, int argc, char **argv);

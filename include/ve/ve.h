@@ -190,17 +190,29 @@ int ve_stopped_fd(struct ve *ve);
  * ---- spec and state as text: JSON documents with "format": 1, to which members may be added; the caller frees them.
  */
 
-/* The value or the default. -ENODATA and VE_E_SPEC: neither; -EINVAL and VE_E_SPEC: there is no such key. */
+/* The value or the default. VE_E_SPEC with -ENODATA: neither; -EINVAL: no such key; -EISDIR: several begin with it. */
 int ve_get(struct ve *ve, const char *key, char **ret_text);
 /*
  * KEY=VALUE, KEY+=VALUE and KEY-=VALUE, NULL-terminated: all or none. VE_E_SPEC with -EINVAL, -ERANGE and others;
  * -EOPNOTSUPP and VE_E_UNSUPPORTED; userns.base: -EBUSY and VE_E_STATE while it runs, -EADDRINUSE and VE_E_BUSY.
  */
 int ve_set(struct ve *ve, const char *const *assignments);
-int ve_unset(struct ve *ve, const char *const *keys); /* NULL-terminated, all or none; errors as of ve_set */
+/* NULL-terminated, all or none; errors as of ve_set. What keys begin with is all of them: mount.data, env. */
+int ve_unset(struct ve *ve, const char *const *keys);
 int ve_get_json(struct ve *ve, char **ret_json);      /* ve.json */
 /* The whole spec anew; file_name is for messages. Name, UUID and image cannot change. Errors as of ve_set. */
 int ve_set_json(struct ve *ve, const char *text, const char *file_name);
+/*
+ * As ve_set_json, unless the spec is not `expected` any more, which is what ve_get_json gave: -ESTALE and VE_E_BUSY.
+ * For editors, which may not undo what somebody else set meanwhile.
+ */
+int ve_set_json_if(struct ve *ve, const char *expected, const char *text, const char *file_name);
+/*
+ * All keys with type, range, words, default, sentence and example, whether they can be set, are carried out, and take
+ * effect at once; and the JSON Schema of ve.json. Neither needs a host. -ENOMEM alone.
+ */
+int ve_keys_json(char **ret_json);
+int ve_schema_json(char **ret_json);
 int ve_info_json(struct ve *ve, char **ret_json); /* everything of one VE */
 int ve_ps_json(struct ve *ve, char **ret_json);   /* its processes. -ESRCH and VE_E_STATE: it is not running */
 int ve_plan_json(struct ve *ve, char **ret_json); /* what ve_start would do */

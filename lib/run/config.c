@@ -106,6 +106,10 @@ int ve_get(struct ve *ve, const char *key, char **ret_text)
 	int r = spec_load(ve, &s, e);
 	if (r)
 		return error_of(ve, e, r);
+	if (spec_is_group(key) && !spec_find_key(key))
+		return error_of(ve, e,
+			error_set(e, VE_E_SPEC, EISDIR, "get", "ve_get_json has all of them",
+				"'%s' stands for several keys", key));
 	if (!spec_find_key(key)) {
 		const char *near = spec_nearest_key(key);
 		char remedy[200] = "`man ve.json` lists the keys";
@@ -185,13 +189,26 @@ int ve_unset(struct ve *ve, const char *const *keys)
 	return change(ve, keys, spec_unset);
 }
 
+/* Whether the spec is still the one that a caller saw. */
+static int expect(const struct spec *s, const char *expected, struct error *e)
+{
+	cleanup_free char *now = NULL;
+	int r = spec_write(s, &now, e);
+	if (r || !strcmp(now, expected))
+		return r;
+	return error_set(
+		e, VE_E_BUSY, ESTALE, "set ve.json", "look at it again, and change that", "it was changed meanwhile");
+}
+
 /* Identity stays: what a text says of it must be what the VE has. */
-int ve_set_json(struct ve *ve, const char *text, const char *file_name)
+static int replace(struct ve *ve, const char *expected, const char *text, const char *file_name)
 {
 	struct error *e = host_begin(ve->host);
 	cleanup_spec struct spec *s = NULL, *old = NULL;
 	cleanup_fd int lock = change_lock(ve, e);
 	int r = lock < 0 ? lock : spec_load(ve, &old, e);
+	if (r >= 0 && expected)
+		r = expect(old, expected, e);
 	if (r >= 0)
 		r = spec_parse(text, strlen(text), file_name, &s, e);
 	const char *identity[] = {"name", "uuid", "image"};
@@ -204,6 +221,27 @@ int ve_set_json(struct ve *ve, const char *text, const char *file_name)
 			r = spec_put(s, identity[i], was, e);
 	}
 	return error_of(ve, e, r < 0 ? r : save_changed(ve, s, e));
+}
+
+int ve_set_json(struct ve *ve, const char *text, const char *file_name)
+{
+	return replace(ve, NULL, text, file_name);
+}
+
+int ve_set_json_if(struct ve *ve, const char *expected, const char *text, const char *file_name)
+{
+	return replace(ve, expected, text, file_name);
+}
+
+int ve_keys_json(char **ret_json)
+{
+	return spec_keys_json(ret_json);
+}
+
+int ve_schema_json(char **ret_json)
+{
+	struct error ignored = {0};
+	return spec_schema(ret_json, &ignored);
 }
 
 static int show_plan(struct ve *ve, int (*show)(const struct plan *p, char **ret, struct error *e), char **ret_text)

@@ -86,7 +86,6 @@ int spec_parse_allow(
 	const char *text, size_t size, const char *file, unsigned allow, struct spec **ret, struct error *e);
 
 /* Paths against the table. */
-int spec_is_group(const char *path);           /* keys begin with it: "memory", "net.eth0" */
 int spec_is_free_group(const char *path);      /* the whole rest is a key: "env" */
 size_t spec_group_length(const char *row_key); /* of "net.*" in "net.*.type"; 0 where no `*` is inside */
 size_t spec_component(const char *path);       /* length of the first component */

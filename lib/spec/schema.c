@@ -137,6 +137,8 @@ int spec_schema(char **ret_text, struct error *e)
 	struct json_writer *w = jw_new(1);
 	int r;
 
+	if (!w)
+		return error_sys(e, ENOMEM, "write the schema", NULL);
 	jw_object(w, NULL);
 	jw_string(w, "$schema", "https://json-schema.org/draft/2020-12/schema");
 	jw_string(w, "title", "ve.json");

@@ -236,17 +236,22 @@ int spec_unset(struct spec *s, const char *key, struct error *e)
 	char tried[160];
 	struct place at = {.tried = tried, .error = e};
 	struct value *v;
+	size_t n = strlen(key), i;
 
 	snprintf(tried, sizeof(tried), "unset %.128s", key);
-	if (!row && spec_is_group(key))
-		return spec_fail(&at, key, VE_E_SPEC, 0, "name them one by one", "it stands for several keys");
-	if (!row)
+	if (!row && !spec_is_group(key))
 		return spec_fail_unknown(&at, key);
-	if (row->flags & SPEC_READONLY)
+	if (row && row->flags & SPEC_READONLY)
 		return spec_fail(&at, key, VE_E_SPEC, EROFS, "leave it as it is", "fixed when the VE is created");
-	v = spec_get(s, key);
-	if (v)
-		drop(s, v);
+	if (row) {
+		v = spec_get(s, key);
+		if (v)
+			drop(s, v);
+		return 0;
+	}
+	for (i = s->n; i-- > 0;)
+		if (!strncmp(s->values[i].path, key, n) && s->values[i].path[n] == '.')
+			drop(s, &s->values[i]);
 	return 0;
 }
 

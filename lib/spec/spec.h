@@ -67,12 +67,13 @@ int spec_write(const struct spec *s, char **ret_text, struct error *e);
 
 /* One `KEY=VALUE`, `KEY+=VALUE` or `KEY-=VALUE`, as --set and set take it. Nothing is changed on failure. */
 int spec_assign(struct spec *s, const char *assignment, struct error *e);
-int spec_unset(struct spec *s, const char *key, struct error *e);
+int spec_unset(struct spec *s, const char *key, struct error *e); /* or a group of keys: "mount.data" */
 /* As spec_assign, for libve itself: also READONLY keys. */
 int spec_put(struct spec *s, const char *key, const char *value, struct error *e);
 
 /* The row that a full path belongs to, or NULL. */
 const struct spec_key *spec_find_key(const char *path);
+int spec_is_group(const char *path); /* keys begin with it: "memory", "net.eth0" */
 /* The known key nearest to a misspelt one, or NULL when nothing is near. */
 const char *spec_nearest_key(const char *path);
 
@@ -86,6 +87,16 @@ const char *const *spec_list(const struct spec *s, const char *key);
 char *spec_text(const struct spec *s, const char *key);
 /* Calls `fn` for each value set, in table order, then by name. A non-zero result ends it and is returned. */
 int spec_each(const struct spec *s, int (*fn)(const char *path, const char *text, void *arg), void *arg);
+
+/* Of the table, for people: "size, 1 or more"; "net.eth0.mtu=1500". */
+const char *spec_type_name(enum spec_type type);
+int spec_describe_type(const struct spec_key *row, char *buf, size_t size);
+int spec_example(const struct spec_key *row, char *buf, size_t size);
+/* "a|b|c": the words that there are for a key, or NULL; whether this version refuses one of them. */
+const char *spec_words(const struct spec_key *row);
+int spec_word_refused(const struct spec_key *row, const char *word);
+/* The whole table as a document with "format": 1. */
+int spec_keys_json(char **ret_text);
 
 /* JSON Schema of what spec_parse accepts. */
 int spec_schema(char **ret_text, struct error *e);

@@ -19,6 +19,21 @@ static const struct {
 	{"seccomp", "default", NULL, "use default"},
 };
 
+const char *spec_words(const struct spec_key *row)
+{
+	return row->choices ? row->choices : !strcmp(row->key, "seccomp") ? "default|strict|unconfined" : NULL;
+}
+
+int spec_word_refused(const struct spec_key *row, const char *word)
+{
+	if (row->flags & SPEC_UNSUPPORTED)
+		return 1;
+	for (size_t i = 0; i < ARRAY_SIZE(partly); i++)
+		if (!strcmp(partly[i].key, row->key))
+			return !value_is_choice(partly[i].carried, word);
+	return 0;
+}
+
 int spec_fail(
 	const struct place *at, const char *path, int code, int errnum, const char *remedy, const char *wrong, ...)
 {

@@ -669,6 +669,49 @@ Test(spec, values_and_defaults)
 	cr_expect_eq(spec_integer(s, "memory.max", 0), (int64_t)3 << 40);
 }
 
+Test(spec, unset_of_a_group)
+{
+	cleanup_spec struct spec *s = spec_new();
+	static const char *const paths[] = {"mount.data.source", "mount.data.target", "mount.database.source",
+		"labels.a", "labels.b.c", "stop.timeout"};
+	struct error e = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		set_any(s, paths[i], paths[i][0] == 's' ? "5" : "/x");
+	cr_expect_eq(spec_unset(s, "mount.data", &e), 0);
+	cr_expect_not(spec_is_set(s, "mount.data.source") || spec_is_set(s, "mount.data.target"));
+	cr_expect(spec_is_set(s, "mount.database.source"));
+	cr_expect_eq(spec_unset(s, "mount.data", &e), 0); /* once more does no harm */
+	cr_expect_eq(spec_unset(s, "labels", &e), 0);
+	cr_expect_eq(s->n, 2);
+	cr_expect_eq(spec_unset(s, "mount", &e), 0);
+	cr_expect_eq(s->n, 1);
+	cr_expect_eq(spec_unset(s, "mont", &e), -EINVAL);
+}
+
+Test(spec, the_table_as_a_document)
+{
+	cleanup_free char *text = NULL;
+	cleanup_json struct json *root = NULL;
+	const struct spec_key *row = spec_keys;
+	struct error e = {0};
+
+	cr_assert_eq(spec_keys_json(&text), 0);
+	cr_assert_eq(json_parse(text, strlen(text), "keys", "read", &root, &e), 0, "%s", e.wrong);
+	for (const struct json *j = json_get(root, "keys")->child; j; j = j->next, row++) {
+		char example[512];
+
+		cr_assert(row->key);
+		cr_expect_str_eq(json_string(j, "key"), row->key);
+		cr_expect_str_eq(json_string(j, "doc"), row->doc);
+		cr_expect_str_neq(json_string(j, "takes"), "");
+		cr_assert_eq(spec_example(row, example, sizeof(example)), 0);
+		cr_expect_str_eq(json_string(j, "example"), example);
+		cr_expect_null(strchr(example, '*'), "%s", example);
+	}
+	cr_expect_null(row->key);
+}
+
 Test(spec, signals)
 {
 	static const struct {

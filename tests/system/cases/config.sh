@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# The spec from the command line: groups of keys, what waits, and `edit`.
+
+test_groups_of_keys() {
+	ok vectl create web1 --image busybox --set labels.owner=shop --set labels.a.b=1 --set 'env.LIST=x,y'
+	eq "$(vectl get web1 labels)" $'labels.a.b=1\nlabels.owner=shop' 'get of a group'
+	eq "$(vectl get web1 labels --json | json 'd["value"]')" '{"a.b": "1", "owner": "shop"}' 'get --json of a group'
+	eq "$(vectl get web1 net)" '' 'a group of which nothing is set'
+	fails 2 vectl get web1 nett
+	ok vectl unset web1 labels
+	eq "$(vectl get web1 labels)" '' 'labels after unset'
+	eq "$(vectl get web1 env)" 'env.LIST=x,y' 'the rest'
+	fails 2 vectl unset web1 stop.timeot
+	like "$ERR" 'did you mean .stop.timeout'
+	# What get prints is what set takes, also where an item of a list has a comma.
+	ok vectl set web1 'init=/sbin/init,a\,b,c\\d'
+	line=$(vectl get web1 | grep ^init=)
+	ok vectl unset web1 init
+	ok vectl set web1 "$line"
+	eq "$(vectl get web1 --json | json 'd["init"]')" '["/sbin/init", "a,b", "c\\d"]' 'init by way of get'
+	cleanup_ve web1
+}
+
+test_what_waits() {
+	busybox_ve web1
+	ok vectl set web1 labels.owner=shop hostname=other
+	like "$ERR" '^web1: in effect: labels.owner$'
+	like "$ERR" '^web1: waits for the next start: hostname$'
+	ok vectl set web1 stop.timeout=20 --json
+	eq "$(json 'd["live"]' <<<"$OUT") $(json 'd["pending"]' <<<"$OUT")" '["stop.timeout"] ["hostname"]' 'the document'
+	ok vectl unset web1 hostname
+	unlike "$ERR" waits
+	cleanup_ve web1
+}
+
+# editor SCRIPT: an editor that does this to the file $1.
+editor() {
+	mkdir -p "$T_TMP/tmp"
+	printf '#!/bin/sh\nset -e\n%s\n' "$1" >"$T_TMP/editor"
+	chmod +x "$T_TMP/editor"
+	export EDITOR=$T_TMP/editor TMPDIR=$T_TMP/tmp
+	unset VISUAL
+}
+kept() { find "$T_TMP/tmp" -type f; }
+
+test_edit() {
+	ok vectl create web1 --image busybox --set stop.timeout=70
+	# shellcheck disable=SC2016 # the editor's own
+	editor 'stat -c "%a %u" "$1" "$(dirname "$1")"'
+	ok vectl edit web1
+	eq "$OUT" $'600 0\n700 0' 'modes of the copy and its folder'
+	like "$ERR" 'web1: unchanged'
+	# shellcheck disable=SC2016
+	editor 'sed -i s/70/30/ "$1"'
+	ok vectl edit web1
+	eq "$(vectl get web1 stop.timeout)" 30
+	eq "$(find "$T_TMP/tmp" -mindepth 1)" '' 'left of the copies'
+	VISUAL='sed -i -e s/30/31/' ok vectl edit web1
+	eq "$(vectl get web1 stop.timeout)" 31 'VISUAL with arguments'
+	cleanup_ve web1
+}
+
+test_edit_that_is_wrong() {
+	ok vectl create web1 --image busybox --set stop.timeout=70
+	before=$(vectl get web1)
+	# shellcheck disable=SC2016
+	editor 'sed -i s/timeout/tmeout/ "$1"'
+	fails 2 vectl edit web1
+	like "$ERR" 'web1.json:[0-9]+:[0-9]+: stop.tmeout: .*did you mean .stop.timeout.*the text is kept in '
+	eq "$(vectl get web1)" "$before" 'the spec'
+	eq "$(grep -c tmeout "$(kept)")" 1 'the text'
+	like "$ERR" "kept in $(kept)\$"
+	rm "$(kept)"
+	fails_json=$(vectl edit web1 --json) || true
+	eq "$(json 'd["error"]["kept"]' <<<"$fails_json")" "$(kept)" 'kept, as JSON'
+	# An editor that fails after it wrote something: that is kept, too.
+	rm "$(kept)"
+	# shellcheck disable=SC2016
+	editor 'sed -i s/70/71/ "$1"; exit 3'
+	exits 1 vectl edit web1
+	like "$ERR" 'ended with status 3; nothing was changed'
+	eq "$(grep -c 71 "$(kept)")" 1 'the text of a failed editor'
+	EDITOR=/no/such/editor exits 1 vectl edit web1
+	like "$ERR" 'set EDITOR'
+	eq "$(vectl get web1)" "$before" 'the spec'
+	# Identity stays.
+	rm "$(kept)"
+	# shellcheck disable=SC2016
+	editor 'sed -i s/\"web1\"/\"web2\"/ "$1"'
+	fails 2 vectl edit web1
+	like "$ERR" 'name: .web1. cannot become .web2.'
+	cleanup_ve web1
+}
+
+test_edit_again() {
+	ok vectl create web1 --image busybox --set stop.timeout=70
+	# Wrong the first time, right the second.
+	# shellcheck disable=SC2016
+	editor 'if grep -q x70 "$1"; then sed -i s/x70/71/ "$1"; else sed -i s/70/x70/ "$1"; fi'
+	ok pty --expect 'edit it again' --send 'y\r' -- vectl edit web1
+	eq "$(vectl get web1 stop.timeout)" 71
+	exits 2 pty --expect 'edit it again' --send 'n\r' -- env EDITOR='sed -i s/71/x71/' vectl edit web1
+	like "$OUT" 'the text is kept in '
+	eq "$(vectl get web1 stop.timeout)" 71
+	cleanup_ve web1
+}
+
+test_edit_while_somebody_sets() {
+	ok vectl create web1 --image busybox --set stop.timeout=70
+	# shellcheck disable=SC2016
+	editor 'vectl set web1 labels.other=1; sed -i s/70/71/ "$1"'
+	fails 1 vectl edit web1
+	like "$ERR" 'it was changed meanwhile.*the text is kept in '
+	eq "$(vectl get web1 stop.timeout) $(vectl get web1 labels.other)" '70 1' 'what the other one set'
+	# On a terminal, editing again is to mean it.
+	# shellcheck disable=SC2016
+	editor 'if grep -q 72 "$1"; then exit 0; fi; vectl set web1 labels.other=2; sed -i s/70/72/ "$1"'
+	ok pty --expect 'edit it again' --send 'y\r' -- vectl edit web1
+	eq "$(vectl get web1 stop.timeout) $(vectl get web1 labels.other)" '72 1' 'what the editor had'
+	cleanup_ve web1
+}
