@@ -199,7 +199,7 @@ int ve_get(struct ve *ve, const char *key, char **ret_text);
 int ve_set(struct ve *ve, const char *const *assignments);
 /* NULL-terminated, all or none; errors as of ve_set. What keys begin with is all of them: mount.data, env. */
 int ve_unset(struct ve *ve, const char *const *keys);
-int ve_get_json(struct ve *ve, char **ret_json);      /* ve.json */
+int ve_get_json(struct ve *ve, char **ret_json); /* ve.json */
 /* The whole spec anew; file_name is for messages. Name, UUID and image cannot change. Errors as of ve_set. */
 int ve_set_json(struct ve *ve, const char *text, const char *file_name);
 /*
