@@ -96,6 +96,10 @@ const struct verb verbs[] = {
 		"  import NAME SOURCE       from a tarball or a folder\n"
 		"  remove NAME              unless a VE uses it\n",
 		"vectl image import shop/base /srv/base.tar", verb_image},
+	{"doctor", NULL, "[--repair [--dry-run]]", "what this host can do, and what a crash left, with remedies",
+		"  --repair                 remove what a crash left\n"
+		"  --dry-run                with --repair: only say what it would do\n",
+		"vectl doctor --repair --dry-run", verb_doctor},
 	{"version", NULL, "", "the version", NULL, NULL, verb_version},
 	{"help", NULL, "[COMMAND]", "this, or how to use one command", NULL, "vectl help start", verb_help},
 	{0},
@@ -140,7 +144,7 @@ static int distance(const char *a, const char *b)
 
 /* Of the contract, and still to come: no misspellings of what is there. */
 static const char *const later_verbs[] = {"stat", "top", "snapshot", "clone", "export", "import", "reinstall", "rescue",
-	"push", "pull", "passwd", "metrics", "doctor"};
+	"push", "pull", "passwd", "metrics"};
 
 static int unknown_verb(struct cli *cli, const char *word)
 {

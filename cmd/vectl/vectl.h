@@ -194,6 +194,7 @@ int verb_attach(struct cli *cli, int argc, char **argv);
 int verb_exec(struct cli *cli, int argc, char **argv);
 int verb_console(struct cli *cli, int argc, char **argv);
 int verb_image(struct cli *cli, int argc, char **argv);
+int verb_doctor(struct cli *cli, int argc, char **argv);
 int verb_version(struct cli *cli, int argc, char **argv);
 int verb_help(struct cli *cli, int argc, char **argv);
 

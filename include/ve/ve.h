@@ -300,6 +300,17 @@ int ve_events_next(struct ve_events *events, char **ret_json);
 void ve_events_close(struct ve_events *events);     /* NULL is allowed */
 int ve_events_json(struct ve *ve, char **ret_json); /* one document, with all that one VE keeps */
 
+/* ---- the host's health */
+
+enum { VE_DOCTOR_REPAIR = 1, VE_DOCTOR_DRY_RUN = 2 };
+/*
+ * What this host can and cannot do for VEs, and what a crash left, each with its remedy. With VE_DOCTOR_REPAIR the
+ * leftovers are removed; with VE_DOCTOR_DRY_RUN besides they are only said. A VE that runs, or that somebody is
+ * changing, is not touched. Returns 1 when a VE could not start here or a leftover stays, else 0. -EINVAL and
+ * VE_E_USAGE: no such flag; -EINTR and VE_E_INTERRUPTED.
+ */
+int ve_doctor_json(struct ve_host *host, int flags, char **ret_json);
+
 /* ---- images */
 
 /* Each: -EINVAL and VE_E_USAGE, it cannot be an image's name. */

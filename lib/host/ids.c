@@ -225,7 +225,7 @@ static int subid_overlap(const char *file, uint64_t base, uint64_t count, char *
 	return 0;
 }
 
-static int check_host(uint64_t base, uint64_t count, struct error *e)
+int ids_check_host(uint64_t base, uint64_t count, struct error *e)
 {
 	static const char remedy[] = "name a free range as idpool in vectl.conf";
 	const char *file[] = {"/etc/subuid", "/etc/subgid"};
@@ -248,7 +248,7 @@ static int pick(struct ve_host *host, uint32_t want, const struct taken *t, stru
 {
 	struct id_pool pool;
 	int r = id_pool_read(host, &pool, e);
-	if (r || (r = check_host(pool.base, IDS_COUNT, e)))
+	if (r || (r = ids_check_host(pool.base, IDS_COUNT, e)))
 		return r;
 	uint32_t ranges = pool.count / IDS_COUNT - 1, base = 0, first = hash_string(host->root) % ranges;
 	if (want) {
@@ -270,7 +270,7 @@ static int pick(struct ve_host *host, uint32_t want, const struct taken *t, stru
 	if (!base)
 		return error_set(e, VE_E_BUSY, ENOSPC, "pick host ids", "destroy a VE, or widen idpool in vectl.conf",
 			"all %u ranges of the pool are taken", ranges);
-	if ((r = check_host(base, IDS_COUNT, e)))
+	if ((r = ids_check_host(base, IDS_COUNT, e)))
 		return r;
 	for (uint32_t i = 0; i < IDS_COUNT; i++) {
 		uint32_t owner = pool.base + (base / IDS_COUNT + i) % IDS_COUNT;
@@ -289,6 +289,17 @@ int ids_pick(struct ve_host *host, uint32_t want_base, const char *except, struc
 	int r = read_taken(host, except, &t, e);
 	if (!r)
 		r = pick(host, want_base, &t, ret, e);
+	free(t.ids);
+	free(t.name);
+	return r;
+}
+
+int ids_count(struct ve_host *host, unsigned *ret, struct error *e)
+{
+	struct taken t = {0};
+	int r = read_taken(host, NULL, &t, e);
+	if (!r)
+		*ret = (unsigned)t.n;
 	free(t.ids);
 	free(t.name);
 	return r;

@@ -34,6 +34,12 @@ int ids_lock(struct ve_host *host, struct error *e);
  */
 int ids_pick(struct ve_host *host, uint32_t want_base, const char *except, struct id_range *ret, struct error *e);
 
+/* VE_E_BUSY, naming who, when /etc/subuid, /etc/subgid or a user of the host has ids of [base, base + count). */
+int ids_check_host(uint64_t base, uint64_t count, struct error *e);
+
+/* VEs of this root that have a range. -ENOENT: there is no data folder yet. */
+int ids_count(struct ve_host *host, unsigned *ret, struct error *e);
+
 int ids_link(int ve_dir, const struct id_range *ids, struct error *e);
 int ids_of(struct ve *ve, struct id_range *ret, struct error *e);
 

@@ -80,9 +80,9 @@ test_after_a_crash() {
 
 # Both ways at once, again and again: never stuck, never two, never none.
 test_two_at_once() {
-	local i left
+	local left
 	ok vectl create rn13 --image busybox
-	for i in 1 2 3 4 5 6 7 8; do
+	for _ in 1 2 3 4 5 6 7 8; do
 		timeout 20 vectl rename rn13 rn14 2>/dev/null &
 		timeout 20 vectl rename rn14 rn13 2>/dev/null &
 		timeout 20 vectl rename rn13 rn15 2>/dev/null &

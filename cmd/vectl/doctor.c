@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "json.h"
+#include "vectl.h"
+
+enum { OPT_REPAIR = 300, OPT_DRY_RUN };
+static const struct option options[] = {
+	{"repair", no_argument, NULL, OPT_REPAIR}, {"dry-run", no_argument, NULL, OPT_DRY_RUN}, CLI_OPTIONS, {0}};
+
+/* What is right is counted, and shown with -v alone, so that what is wrong is not lost in it. */
+struct view {
+	int verbose, colour;
+	const char *remedy; /* the last one: lines that follow one another often have the same */
+	unsigned ok, warn, fail;
+};
+
+static void print_status(const struct view *v, const char *status)
+{
+	static const struct {
+		const char *status, *colour;
+	} colours[] = {{"ok", "32"}, {"mended", "32"}, {"warn", "33"}, {"fail", "31"}, {"failed", "31"}};
+	const char *colour = NULL;
+	for (size_t i = 0; v->colour && i < sizeof(colours) / sizeof(*colours); i++)
+		if (!strcmp(status, colours[i].status))
+			colour = colours[i].colour;
+	if (colour)
+		printf("  \033[%sm%-4s\033[0m  ", colour, status);
+	else
+		printf("  %-4s  ", status);
+}
+
+/* A shell snippet, a command a line, under what it is for. */
+static void print_remedy(const char *remedy)
+{
+	for (const char *line = remedy; line && *line;) {
+		int n = (int)strcspn(line, "\n");
+		char *copy = strndup(line, n);
+		printf("          ");
+		cli_print_text(stdout, copy ? copy : "");
+		putchar('\n');
+		free(copy);
+		line += n + (line[n] == '\n');
+	}
+}
+
+static void print_line(struct view *v, const char *status, const char *what, const char *remedy)
+{
+	print_status(v, status);
+	cli_print_text(stdout, what);
+	putchar('\n');
+	if (!remedy || !v->remedy || strcmp(remedy, v->remedy))
+		print_remedy(remedy);
+	v->remedy = remedy;
+}
+
+static void print_checks(struct view *v, yajl_val checks)
+{
+	const char *group = "";
+	unsigned hidden = 0;
+	for (size_t i = 0; i <= json_size(checks); i++) {
+		yajl_val check = i < json_size(checks) ? YAJL_GET_ARRAY(checks)->values[i] : NULL;
+		const char *its = check ? json_text(json_at(check, "group")) : "";
+		if (strcmp(its, group)) {
+			if (hidden) {
+				print_status(v, "ok");
+				printf("%u %s\n", hidden, hidden == 1 ? "check" : "checks");
+			}
+			hidden = 0;
+			group = its;
+			if (*group)
+				printf("%s\n", group);
+		}
+		if (!check)
+			break;
+		const char *status = json_text(json_at(check, "status"));
+		v->ok += !strcmp(status, "ok");
+		v->warn += !strcmp(status, "warn");
+		v->fail += !strcmp(status, "fail");
+		if (!strcmp(status, "ok") && !v->verbose)
+			hidden++;
+		else
+			print_line(v, status, json_text(json_at(check, "what")), json_text(json_at(check, "remedy")));
+	}
+}
+
+static void print_leftovers(const struct view *v, yajl_val leftovers)
+{
+	if (json_size(leftovers))
+		puts("leftovers");
+	for (size_t i = 0; i < json_size(leftovers); i++) {
+		yajl_val f = YAJL_GET_ARRAY(leftovers)->values[i];
+		const char *status = json_text(json_at(f, "status")), *error = json_text(json_at(f, "error")),
+			   *action = json_text(json_at(f, "action"));
+		print_status(v, status);
+		cli_print_text(stdout, json_text(json_at(f, "path")));
+		fputs(": ", stdout);
+		cli_print_text(stdout, json_text(json_at(f, "what")));
+		if (error) {
+			fputs(": ", stdout);
+			cli_print_text(stdout, error);
+		}
+		putchar('\n');
+		if (!strcmp(status, "would-mend"))
+			printf("          # %s\n", action);
+		else if (strcmp(status, "mended") && strcmp(status, "in-use"))
+			print_remedy(json_text(json_at(f, "remedy")));
+	}
+}
+
+static int print_report(struct cli *cli, const char *text)
+{
+	struct view v = {.verbose = cli->verbose, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
+	yajl_val document cleanup_json = json_read(cli, text);
+	if (!document)
+		return EXIT_FAILED;
+	yajl_val leftovers = json_at(document, "leftovers");
+	if (!cli->quiet)
+		print_checks(&v, json_at(document, "checks"));
+	print_leftovers(&v, leftovers);
+	if (!cli->quiet)
+		printf("\n%u right, %u to look at, %u wrong; %zu left by crashes\n", v.ok, v.warn, v.fail,
+			json_size(leftovers));
+	return EXIT_DONE;
+}
+
+int verb_doctor(struct cli *cli, int argc, char **argv)
+{
+	char *text cleanup_text = NULL;
+	int flags = 0;
+
+	for (int c; (c = cli_getopt(cli, argc, argv, "", options)) != -1;)
+		switch (c) {
+		case OPT_REPAIR:
+			flags |= VE_DOCTOR_REPAIR;
+			break;
+		case OPT_DRY_RUN:
+			flags |= VE_DOCTOR_DRY_RUN;
+			break;
+		default:
+			return cli->status;
+		}
+	if (optind < argc)
+		return cli_usage(cli, "doctor", "one word too many: %s", argv[optind]);
+	if (flags == VE_DOCTOR_DRY_RUN)
+		return cli_usage(cli, "doctor", "--dry-run belongs to --repair");
+	int r = cli_host(cli);
+	if (r)
+		return r;
+	int bad = ve_doctor_json(cli->host, flags, &text);
+	if (bad < 0)
+		return cli_fail(cli);
+	r = cli->json ? cli_print_document(cli, text) : print_report(cli, text);
+	return r ? r : bad ? EXIT_FAILED : EXIT_DONE;
+}
