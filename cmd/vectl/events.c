@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "colour.h"
 #include "json.h"
 #include "vectl.h"
 #include "when.h"
@@ -62,7 +63,8 @@ static int print_event(struct cli *cli, const char *text)
 	time_t seconds = json_number(json_at(event, "time_ns"), 0) / 1000000000;
 	if (localtime_r(&seconds, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-	printf("%s  %-12s  %s", when, json_text(json_at(event, "ve")), json_text(json_at(event, "event")));
+	const char *word = json_text(json_at(event, "event")), *colour = colour_wanted(cli) ? colour_of(word) : "";
+	printf("%s  %-12s  %s%s%s", when, json_text(json_at(event, "ve")), colour, word, *colour ? COLOUR_END : "");
 	for (size_t i = 0; i < YAJL_GET_OBJECT(event)->len; i++)
 		if (!is_shown_already(YAJL_GET_OBJECT(event)->keys[i]))
 			print_value(stdout, YAJL_GET_OBJECT(event)->keys[i], YAJL_GET_OBJECT(event)->values[i]);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "colour.h"
 #include "json.h"
 #include "table.h"
 #include "vectl.h"
@@ -70,7 +71,7 @@ static const struct column {
 	int by_default;
 } columns[] = {
 	{"name", {"NAME", .flex = 1}, cell_text, 1},
-	{"state", {"STATE"}, cell_text, 1},
+	{"state", {"STATE", .state = 1}, cell_text, 1},
 	{"ready", {"READY"}, cell_yes, 0},
 	{"image", {"IMAGE", .flex = 1}, cell_text, 1},
 	{"addresses", {"ADDRESSES", .flex = 1}, cell_list, 1},
@@ -169,7 +170,7 @@ static int wanted(const struct request *q, yajl_val ve)
 	return value && (!equals || !strcmp(value, equals + 1));
 }
 
-static int print_table(const struct request *q, yajl_val ves)
+static int print_table(const struct cli *cli, const struct request *q, yajl_val ves)
 {
 	struct table_column headings[COLUMNS_MAX];
 
@@ -186,6 +187,7 @@ static int print_table(const struct request *q, yajl_val ves)
 			table_add(t, cell);
 		}
 	}
+	table_colour(t, colour_wanted(cli));
 	table_print(t);
 	return EXIT_DONE;
 }
@@ -261,5 +263,5 @@ int verb_list(struct cli *cli, int argc, char **argv)
 	yajl_val ves = json_at(document, "ves");
 	if (cli->json)
 		return print_filtered_json(cli, &q, ves);
-	return q.names ? print_names(&q, ves) : print_table(&q, ves);
+	return q.names ? print_names(&q, ves) : print_table(cli, &q, ves);
 }

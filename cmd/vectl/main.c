@@ -75,6 +75,15 @@ const struct verb verbs[] = {
 		"  -f, --follow             and what it prints from now on\n"
 		"  -n, --lines=N            the last N lines\n",
 		"vectl logs web1 -n 50 -f", verb_logs},
+	{"stat", NULL, "[NAME...] [-i SEC]", "what VEs use",
+		"  -i, --interval=SEC       what CPU use in percent is measured over (0.25)\n", "vectl stat web1 db1",
+		verb_stat},
+	{"top", NULL, "[NAME...] [-b] [-d SEC] [-n N] [--sort=KEY]", "what VEs use, as it changes",
+		"  -b, --batch              print a table an interval, as without a terminal\n"
+		"  -d, --delay=SEC          between two frames (2)\n"
+		"  -n, --frames=N           leave after N frames\n"
+		"      --sort=KEY           cpu, memory, pids, name, time or uptime\n",
+		"vectl top --sort memory", verb_top},
 	{"events", NULL, "[NAME...] [-f] [-n N] [--since TIME]", "what happened to VEs",
 		"  -f, --follow             and what happens from now on (begins with the last 10)\n"
 		"  -n, --lines=N            the last N\n"
@@ -143,8 +152,8 @@ static int distance(const char *a, const char *b)
 }
 
 /* Of the contract, and still to come: no misspellings of what is there. */
-static const char *const later_verbs[] = {"stat", "top", "snapshot", "clone", "export", "import", "reinstall", "rescue",
-	"push", "pull", "passwd", "metrics"};
+static const char *const later_verbs[] = {
+	"snapshot", "clone", "export", "import", "reinstall", "rescue", "push", "pull", "passwd", "metrics"};
 
 static int unknown_verb(struct cli *cli, const char *word)
 {
@@ -180,6 +189,7 @@ static void print_overview(FILE *out)
 	fputs("\nOptions, before the command or after it:\n"
 	      "  --root=DIR       work under DIR instead of / (or VECTL_ROOT)\n"
 	      "  --json           one JSON document on stdout\n"
+	      "  --color=WHEN     auto, always or never\n"
 	      "  --progress=MODE  auto, json (JSON Lines on stdout) or none\n"
 	      "  -q, -v           say less, say more\n"
 	      "  --help, --version\n"

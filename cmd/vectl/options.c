@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "colour.h"
 #include "vectl.h"
 
 enum { LETTERS_MAX = 32 };
@@ -35,6 +36,17 @@ int cli_global_option(struct cli *cli, int option, const char *value)
 		else
 			return -cli_usage(cli, cli->verb ? cli->verb->name : NULL,
 				"--progress=%s: it is one of auto, json, none", value);
+		return 1;
+	case CLI_OPT_COLOUR:
+		if (!strcmp(value, "always"))
+			cli->colour = COLOUR_ALWAYS;
+		else if (!strcmp(value, "never"))
+			cli->colour = COLOUR_NEVER;
+		else if (!strcmp(value, "auto"))
+			cli->colour = COLOUR_AUTO;
+		else
+			return -cli_usage(cli, cli->verb ? cli->verb->name : NULL,
+				"--color=%s: it is one of auto, always, never", value);
 		return 1;
 	}
 	return 0;

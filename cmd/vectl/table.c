@@ -2,16 +2,17 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "colour.h"
 #include "table.h"
 #include "vectl.h"
 
-enum { GAP = 2, FLEX_MIN = 8 };
+enum { GAP = 2, FLEX_MIN = 8, CUT_MIN = 3 };
 
 struct table {
 	const struct table_column *columns;
 	size_t n_columns, n_cells, room;
 	char **cells;
-	int failed;
+	int failed, colour;
 };
 
 struct table *table_new(const struct table_column *columns, size_t n_columns)
@@ -83,25 +84,51 @@ static int screen_width(void)
 	return size.ws_col;
 }
 
-static void fit(const struct table *t, int *widths)
+/* The widest column that may be cut; n_columns: none. Where those that are made for it do not suffice, any is. */
+static size_t widest(const struct table *t, const int *widths, int any)
 {
+	size_t found = t->n_columns;
+	for (size_t i = 0; i < t->n_columns; i++)
+		if ((any || t->columns[i].flex) && widths[i] > (any ? CUT_MIN : FLEX_MIN) &&
+			(found == t->n_columns || widths[i] > widths[found]))
+			found = i;
+	return found;
+}
+
+/* Fits the columns to the screen; returns how many are shown, for one where not all can be. */
+static size_t fit(const struct table *t, int *widths)
+{
+	size_t shown = t->n_columns;
 	int screen = screen_width(), total = 0;
 	for (size_t i = 0; i < t->n_columns; i++)
 		total += widths[i] + (i ? GAP : 0);
 	while (screen && total > screen) {
-		size_t widest = t->n_columns;
-		for (size_t i = 0; i < t->n_columns; i++)
-			if (t->columns[i].flex && widths[i] > FLEX_MIN &&
-				(widest == t->n_columns || widths[i] > widths[widest]))
-				widest = i;
-		if (widest == t->n_columns)
-			return;
-		widths[widest]--;
-		total--;
+		size_t i = widest(t, widths, 0);
+		if (i == t->n_columns)
+			i = widest(t, widths, 1);
+		if (i < t->n_columns) {
+			widths[i]--;
+			total--;
+		} else if (shown > 1) {
+			total -= widths[--shown] + GAP;
+		} else {
+			break;
+		}
 	}
+	return shown;
 }
 
-static void print_cell(const char *cell, int width, int right, int last)
+static const char *cut_mark(void)
+{
+	const char *locale = getenv("LC_ALL");
+	if (!locale || !*locale)
+		locale = getenv("LC_CTYPE");
+	if (!locale || !*locale)
+		locale = getenv("LANG");
+	return locale && (strcasestr(locale, "utf-8") || strcasestr(locale, "utf8")) ? "…" : "~";
+}
+
+static void print_cell(const char *cell, int width, int right, int last, const char *colour)
 {
 	int have = width_of(cell), cut = have > width;
 	int keep = cut ? width - 1 : have, n = 0;
@@ -111,12 +138,19 @@ static void print_cell(const char *cell, int width, int right, int last)
 		n += is_lead(*end++);
 	if (right && !cut)
 		printf("%*s", width - have, "");
+	fputs(colour, stdout);
 	fwrite(cell, 1, end - cell, stdout);
 	if (cut)
-		fputs("~", stdout);
+		fputs(cut_mark(), stdout);
+	fputs(*colour ? COLOUR_END : "", stdout);
 	if (!right && !last && !cut)
 		printf("%*s", width - have, "");
 	fputs(last ? "\n" : "  ", stdout);
+}
+
+void table_colour(struct table *t, int on)
+{
+	t->colour = on;
 }
 
 void table_print(struct table *t)
@@ -133,10 +167,12 @@ void table_print(struct table *t)
 		if (w > widths[i % t->n_columns])
 			widths[i % t->n_columns] = w;
 	}
-	fit(t, widths);
+	size_t shown = fit(t, widths);
 	for (size_t i = 0; i < t->n_cells; i++) {
 		size_t c = i % t->n_columns;
-		print_cell(t->cells[i], widths[c], t->columns[c].right, c + 1 == t->n_columns);
+		const char *colour = t->colour && t->columns[c].state ? colour_of(t->cells[i]) : "";
+		if (c < shown)
+			print_cell(t->cells[i], widths[c], t->columns[c].right, c + 1 == shown, colour);
 	}
 	free(widths);
 }

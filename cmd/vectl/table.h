@@ -9,11 +9,13 @@ struct table_column {
 	const char *name;
 	int right; /* numbers */
 	int flex;  /* may be cut where the terminal is too narrow */
+	int state; /* has the colours of colour.h */
 };
 struct table;
 
 struct table *table_new(const struct table_column *columns, size_t n_columns); /* NULL: memory is out */
 void table_add(struct table *t, const char *cell); /* row by row; NULL or "" is shown as - */
+void table_colour(struct table *t, int on);        /* colour_wanted() */
 void table_print(struct table *t);
 void table_free(struct table *t);
 static inline void table_free_p(struct table **t)

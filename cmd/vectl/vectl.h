@@ -46,6 +46,7 @@ struct cli {
 	const char *root;
 	int json, quiet, verbose;
 	int progress;  /* enum cli_progress_mode: --progress= */
+	int colour;    /* enum cli_colour_mode: --color= */
 	int cancel_fd; /* readable once SIGINT, SIGTERM or SIGHUP came; given to the library. Read with cli_take_signal
 			*/
 	int status;    /* what cli_getopt gave up with */
@@ -72,7 +73,15 @@ struct cli {
  * loop once more, and argv + optind is the command ("--" has been skipped). Long options without a letter of their own
  * use values from 'A' up that are not in the short options, or above 255.
  */
-enum { CLI_OPT_JSON = 1000, CLI_OPT_ROOT, CLI_OPT_QUIET, CLI_OPT_VERBOSE, CLI_OPT_HELP, CLI_OPT_PROGRESS };
+enum {
+	CLI_OPT_JSON = 1000,
+	CLI_OPT_ROOT,
+	CLI_OPT_QUIET,
+	CLI_OPT_VERBOSE,
+	CLI_OPT_HELP,
+	CLI_OPT_PROGRESS,
+	CLI_OPT_COLOUR
+};
 /* clang-format off */
 #define CLI_OPTIONS                                      \
 	{"json", no_argument, NULL, CLI_OPT_JSON},       \
@@ -80,7 +89,8 @@ enum { CLI_OPT_JSON = 1000, CLI_OPT_ROOT, CLI_OPT_QUIET, CLI_OPT_VERBOSE, CLI_OP
 	{"quiet", no_argument, NULL, CLI_OPT_QUIET},     \
 	{"verbose", no_argument, NULL, CLI_OPT_VERBOSE}, \
 	{"help", no_argument, NULL, CLI_OPT_HELP},       \
-	{"progress", required_argument, NULL, CLI_OPT_PROGRESS}
+	{"progress", required_argument, NULL, CLI_OPT_PROGRESS},\
+	{"color", required_argument, NULL, CLI_OPT_COLOUR}
 /* clang-format on */
 int cli_global_option(struct cli *cli, int option, const char *value); /* 1: taken; 0: not one of them; < 0: said */
 int cli_getopt(struct cli *cli, int argc, char **argv, const char *letters, const struct option *options);
@@ -185,6 +195,8 @@ int verb_info(struct cli *cli, int argc, char **argv);
 int verb_ps(struct cli *cli, int argc, char **argv);
 int verb_logs(struct cli *cli, int argc, char **argv);
 int verb_events(struct cli *cli, int argc, char **argv);
+int verb_stat(struct cli *cli, int argc, char **argv);
+int verb_top(struct cli *cli, int argc, char **argv);
 int verb_plan(struct cli *cli, int argc, char **argv);
 int verb_get(struct cli *cli, int argc, char **argv);
 int verb_set(struct cli *cli, int argc, char **argv);

@@ -221,6 +221,17 @@ int ve_list_json(struct ve_host *host, char **ret_json);    /* all VEs with thei
 int ve_list_names(struct ve_host *host, char ***ret_names); /* sorted, NULL-terminated; free with ve_free_names */
 void ve_free_names(char **names);
 
+struct ve_stat_options {
+	size_t size;
+	const char *const *names; /* NULL-terminated; NULL: all VEs */
+	int interval_ms;          /* CPU use in percent is measured over this; 0: it is left out */
+};
+/*
+ * What VEs use. `options` may be NULL. What this host does not account for is null. -ENOENT and VE_E_NO_VE; -EINTR and
+ * VE_E_INTERRUPTED in the interval.
+ */
+int ve_stat_json(struct ve_host *host, const struct ve_stat_options *options, char **ret_json);
+
 /* ---- entering */
 
 enum {

@@ -21,6 +21,8 @@ test_each_document() {
 	ok vectl wait j1 --state running --json
 	ok vectl logs j1 --json
 	ok vectl events --json
+	ok vectl stat --json
+	ok vectl top --json -n 2 -d 0.2
 	ok vectl restart j1 --json
 	exits 3 vectl stop j1 nosuch --json
 	exits 4 vectl stop j1 --json
