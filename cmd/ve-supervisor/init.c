@@ -411,6 +411,10 @@ static int init_step(const struct wire_step *s, struct boot *b)
 		 * later is then seen in services that have a mount namespace of their own. */
 		TRY("/", sys_mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL));
 		return 0;
+	case OP_FIRST_BOOT_OPEN:
+		return guest_first_boot_open(s0, b);
+	case OP_FIRST_BOOT:
+		return guest_first_boot(b);
 	case OP_HOSTNAME:
 		return hostname(s0, s->n[0]);
 	case OP_LOOPBACK:

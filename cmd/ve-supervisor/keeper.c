@@ -371,7 +371,7 @@ static int keeper_step(const struct wire_step *s, struct boot *b)
 	case OP_PRIVATE_MOUNTS:
 		return private_mounts(plan->base);
 	case OP_RUN_HOST:
-		return run_host(wire_string(plan, s, 0), wire_string(plan, s, 1), plan->base, &k.notify);
+		return run_host(wire_string(plan, s, 0), wire_string(plan, s, 1), plan->base, s->n[0], &k.notify);
 	case OP_USER_NAMESPACE:
 		if ((r = open_sync()))
 			return r;

@@ -12,7 +12,7 @@
 int mount_fs(const char *type, const char *options[][2], unsigned attr, int *ret); /* detached; options end with NULL */
 int private_mounts(uint32_t base);
 int host_release(const char *path, const char *other);
-int run_host(const char *manager, const char *uuid, uint32_t base, int *ret_notify);
+int run_host(const char *manager, const char *uuid, uint32_t base, int credentials, int *ret_notify);
 int user_namespace(uint32_t base, uint32_t count, struct boot *b, pid_t *ret_entrant);
 int attach_layer(int tree, int userns, const char *at, int read_only);
 int open_mount(const struct wire_step *s);

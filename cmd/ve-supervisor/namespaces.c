@@ -53,7 +53,8 @@ int private_mounts(uint32_t base)
 	TRY("pivot_root", sys_pivot_root(".", "."));
 	TRY("the host's mounts", sys_umount2(".", MNT_DETACH));
 	TRY("/", chdir("/"));
-	const char *folders[] = {MIN_LOWER, MIN_UPPER, MIN_ROOT, MIN_HOST, MIN_MOUNTS, "/proc", "/sys", "/dev"};
+	const char *folders[] = {
+		MIN_LOWER, MIN_UPPER, MIN_ROOT, MIN_HOST, MIN_MOUNTS, MIN_FIRST, "/proc", "/sys", "/dev"};
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
 		TRY(folders[i], mkdir(folders[i], 0755));
 #define X(name, major, minor, group)                                                                                   \

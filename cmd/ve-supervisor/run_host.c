@@ -117,7 +117,7 @@ static int unix_export(uint32_t base)
 	return 0;
 }
 
-int run_host(const char *manager, const char *uuid, uint32_t base, int *ret_notify)
+int run_host(const char *manager, const char *uuid, uint32_t base, int credentials, int *ret_notify)
 {
 	int r;
 	if ((r = put_line(MIN_HOST "/container-manager", manager, base)) ||
@@ -130,6 +130,8 @@ int run_host(const char *manager, const char *uuid, uint32_t base, int *ret_noti
 	TRY("incoming", chown(MIN_HOST "/incoming", 0, 0));
 	TRY("unix-export", mkdir(MIN_HOST "/unix-export", 0755));
 	TRY("unix-export", chown(MIN_HOST "/unix-export", base, base));
+	if (credentials) /* attached there once there is a user namespace to map them */
+		TRY("credentials", mkdir(MIN_HOST "/credentials", 0500));
 	TRY(MIN_HOST, chown(MIN_HOST, base, base));
 	/* Read-only here: mount flags that a less privileged mount namespace inherits are locked in it. */
 	int t = TRY(MIN_HOST, sys_open_tree(AT_FDCWD, MIN_HOST, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));

@@ -22,6 +22,7 @@ extern const struct wire_header *plan;
 #define MIN_ROOT   "/m"
 #define MIN_HOST   "/host"
 #define MIN_MOUNTS "/b"
+#define MIN_FIRST  "/f"
 #define DEVICES(X)                                                                                                     \
 	X("null", 1, 3, 0)                                                                                             \
 	X("zero", 1, 5, 0) X("full", 1, 7, 0) X("random", 1, 8, 0) X("urandom", 1, 9, 0) X("tty", 5, 0, 5)
@@ -80,6 +81,9 @@ void init_of_ve(struct boot *b) __attribute__((noreturn));
 /* Steps of init's that show what the keeper attached (mounts.c); `root`: the VE's, before the pivot. */
 int bind_mount(const struct wire_step *s, int root);
 int mount_inside(const struct wire_step *s, int root);
+/* Steps of init (first_boot.c). */
+int guest_first_boot_open(const char *path, struct boot *b);
+int guest_first_boot(struct boot *b);
 
 struct server {
 	int keeper;  /* SOCK_SEQPACKET to the keeper */

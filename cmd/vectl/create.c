@@ -3,9 +3,23 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "first_boot.h"
 #include "vectl.h"
 
-enum { CONFIG_MAX = 4 << 20, OPT_IMAGE = 300, OPT_SET, OPT_CONFIG, OPT_HOSTNAME, OPT_START, OPT_PRIVILEGED, OPT_WAIT };
+enum {
+	CONFIG_MAX = 4 << 20,
+	OPT_IMAGE = 300,
+	OPT_SET,
+	OPT_CONFIG,
+	OPT_HOSTNAME,
+	OPT_START,
+	OPT_PRIVILEGED,
+	OPT_WAIT,
+	OPT_PASSWORD,
+	OPT_PASSWORD_FILE,
+	OPT_SSH_KEY,
+	OPT_CREDENTIAL
+};
 
 struct request {
 	const char *name, *image, *config_file, *hostname;
@@ -13,6 +27,7 @@ struct request {
 	size_t n;
 	int start;
 	struct start how;
+	struct first_boot first;
 };
 
 static const struct option options[] = {
@@ -23,6 +38,10 @@ static const struct option options[] = {
 	{"start", no_argument, NULL, OPT_START},
 	{"privileged", no_argument, NULL, OPT_PRIVILEGED},
 	{"wait", required_argument, NULL, OPT_WAIT},
+	{"password", no_argument, NULL, OPT_PASSWORD},
+	{"password-file", required_argument, NULL, OPT_PASSWORD_FILE},
+	{"ssh-key", required_argument, NULL, OPT_SSH_KEY},
+	{"credential", required_argument, NULL, OPT_CREDENTIAL},
 	CLI_OPTIONS,
 	{0},
 };
@@ -83,6 +102,18 @@ static int parse(struct cli *cli, int argc, char **argv, struct request *q)
 		case OPT_PRIVILEGED:
 			q->assignments[q->n++] = "privileged=true";
 			break;
+		case OPT_PASSWORD:
+			q->first.ask = 1;
+			break;
+		case OPT_PASSWORD_FILE:
+			q->first.password_file = optarg;
+			break;
+		case OPT_SSH_KEY:
+			q->first.key_files[q->first.n_key_files++] = optarg;
+			break;
+		case OPT_CREDENTIAL:
+			q->first.credentials[q->first.n_credentials++] = optarg;
+			break;
 		case OPT_WAIT:
 			if (cli_parse_wait(cli, optarg, &q->how.options.wait))
 				return EXIT_USAGE;
@@ -97,7 +128,7 @@ static int parse(struct cli *cli, int argc, char **argv, struct request *q)
 	return cli_one_name(cli, argc, argv, 0, 0, &q->name);
 }
 
-static int create(struct cli *cli, const struct request *q)
+static int create(struct cli *cli, struct request *q)
 {
 	struct ve *ve cleanup_ve = NULL;
 	char *config = NULL;
@@ -115,6 +146,11 @@ static int create(struct cli *cli, const struct request *q)
 		.hostname = q->hostname,
 		.assignments = q->n ? q->assignments : NULL,
 	};
+	r = first_boot_read(cli, q->name, &q->first, &o);
+	if (r) {
+		free(config);
+		return r;
+	}
 	r = ve_create(cli->host, q->name, &o, &ve);
 	free(config);
 	cli_progress_clear();
@@ -130,11 +166,14 @@ int verb_create(struct cli *cli, int argc, char **argv)
 	struct request q = {.assignments = calloc(argc + 1, sizeof(char *))};
 
 	q.how.options.size = sizeof(q.how.options);
-	if (!q.assignments)
-		return cli_error(cli, NULL, "create", ENOMEM, "memory is out", NULL);
-	int r = parse(cli, argc, argv, &q);
+	q.first.key_files = calloc(argc + 1, sizeof(char *));
+	q.first.credentials = calloc(argc + 1, sizeof(char *));
+	int r = q.assignments && q.first.key_files && q.first.credentials
+			? parse(cli, argc, argv, &q)
+			: cli_error(cli, NULL, "create", ENOMEM, "memory is out", NULL);
 	if (r == 0)
 		r = create(cli, &q);
 	free(q.assignments);
+	first_boot_free(&q.first);
 	return r < 0 ? EXIT_DONE : r;
 }

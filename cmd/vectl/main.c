@@ -23,12 +23,16 @@ static const char list_options[] =
 
 #define NAMES "NAME...|--all"
 const struct verb verbs[] = {
-	{"create", NULL, "NAME --image IMG [--set KEY=VALUE]... [--config FILE] [--hostname H] [--start]",
+	{"create", NULL, "NAME --image IMG [--set KEY=VALUE]... [--config FILE] [--hostname H] [--password] [--start]",
 		"make a VE from an image",
 		"  --image=IMG              debian/13, busybox, or the path of a tarball or a folder\n"
 		"  --set=KEY=VALUE          any key of ve.json(5)\n"
 		"  --config=FILE            a ve.json to start from; - is the standard input\n"
 		"  --hostname=H             its host name\n"
+		"  --password               ask for root's password in the VE\n"
+		"  --password-file=FILE     take it from there; - is the standard input\n"
+		"  --ssh-key=FILE           a public key that may log in as root\n"
+		"  --credential=NAME=FILE   what its services find as a credential\n"
 		"  --start                  and start it\n",
 		"vectl create web1 --image debian/13 --hostname web1.example.org --start", verb_create,
 		.spec_is_usage = 1},

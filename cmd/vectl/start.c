@@ -92,6 +92,20 @@ static size_t take_listen_fds(int fds[VE_LISTEN_FDS_MAX])
 	return n < 0 ? 0 : (size_t)n; /* too many are refused by the library */
 }
 
+/* It runs, and something that it was to have is missing. */
+static void say_notes(struct cli *cli, struct ve *ve)
+{
+	char *text cleanup_text = NULL;
+
+	if (ve_start_notes(ve, &text) < 0)
+		return;
+	for (char *line = text, *end; *line; line = end) {
+		end = line + strcspn(line, "\n");
+		cli_note(cli, "vectl: %s: start: it runs without %.*s", ve_name(ve), (int)(end - line), line);
+		end += *end == '\n';
+	}
+}
+
 int cli_start(struct cli *cli, struct ve *ve, const struct start *start)
 {
 	time_t since = time(NULL);
@@ -104,6 +118,7 @@ int cli_start(struct cli *cli, struct ve *ve, const struct start *start)
 	if (r < 0)
 		return fail_with_console(cli, ve, since);
 	r = cli_done(cli, ve_name(ve), ve_state_name(VE_RUNNING));
+	say_notes(cli, ve);
 	if (start->console)
 		r = cli_console_relay(cli, ve);
 	if (start->foreground && (r == EXIT_DONE || r > 128)) /* detached from the console, or a signal ended that */

@@ -97,6 +97,11 @@ void ve_free(void *p);        /* what an output of type char * points to; NULL i
 
 /* ---- VEs */
 
+struct ve_credential {
+	const char *name; /* as systemd has them: 1 to 255 printable characters without : and / */
+	const void *data;
+	size_t size; /* of all together: at most 1 MiB */
+};
 struct ve_create_options {
 	size_t size;
 	const char *image;              /* NULL: from the assignments or the config text */
@@ -104,6 +109,14 @@ struct ve_create_options {
 	const char *config_name;        /* its name for messages */
 	const char *hostname;           /* or NULL */
 	const char *const *assignments; /* KEY=VALUE, NULL-terminated, or NULL */
+	/*
+	 * For root inside, carried out once, by the VE's first start; all may be NULL. The password is hashed here with
+	 * crypt(3), as the guest does it, and neither kept nor copied: wiping it is the caller's. The hash of one may
+	 * be given in its place, as in shadow(5). Keys as in authorized_keys(5), a line each; a private key is refused.
+	 */
+	const char *root_password, *root_password_hash, *authorized_keys;
+	const struct ve_credential *credentials; /* what each boot finds in its CREDENTIALS_DIRECTORY, or NULL */
+	size_t n_credentials;
 };
 /*
  * Makes a VE and opens it; the caller closes *ret. It is there whole or not at all. An image that is not there is built
@@ -148,6 +161,8 @@ struct ve_start_options {
  * lacks; -EADDRINUSE and VE_E_BUSY: a VE of another root has its host ids; VE_E_FAILED: a step.
  */
 int ve_start(struct ve *ve, const struct ve_start_options *options);
+/* What the last start went on without, a line each, while the VE runs; else "". The caller frees it. */
+int ve_start_notes(struct ve *ve, char **ret_text);
 /*
  * Whether a start would be begun, by spec and host, whatever state the VE is in now: what to ask before a stop that is
  * to be followed by a start. 0, or as of ve_start; does nothing.

@@ -176,10 +176,8 @@ static void keeper_part(struct builder *b)
 	plan_set_text(b, s, 0, "%s/disk", in->data_dir);
 	s = plan_add(b, OP_OPEN_LAYER);
 	plan_set_text(b, s, 0, "%s", in->image_root);
-	s->n[0] = 1;
-	s = plan_add(b, OP_HOST_RELEASE);
-	plan_set_text(b, s, 0, "/etc/os-release");
-	plan_set_text(b, s, 1, "/usr/lib/os-release");
+	s->n[0] = LAYER_IMAGE;
+	plan_guest_open(b);
 	on_exit_part(b);
 	plan_open_mounts(b);
 	plan_host_rlimits(b);
@@ -189,6 +187,7 @@ static void keeper_part(struct builder *b)
 	plan_set_text(
 		b, s, 0, "lxc-vectl"); /* OpenRC knows only names that contain lxc, docker, systemd-nspawn or rkt */
 	plan_set_text(b, s, 1, "%s", spec_string(in->spec, "uuid") ?: "");
+	s->n[0] = in->credentials;
 	if (!privileged(b)) {
 		s = plan_add(b, OP_USER_NAMESPACE);
 		s->n[0] = in->ids.base;
@@ -203,6 +202,7 @@ static void keeper_part(struct builder *b)
 	s->n[1] = 1;
 	s->n[2] = !privileged(b);
 	plan_attach_mounts(b);
+	plan_guest_attach(b);
 	plan_add(b, OP_ENTER);
 	plan_add(b, OP_SPAWN_SERVER);
 	plan_add(b, OP_DROP_CAPABILITIES)->n[0] = privileged(b) ? (int64_t)in->keeper_caps : 0;
@@ -286,8 +286,10 @@ static void init_mounts(struct builder *b)
 		"vmallocinfo", NULL};
 	plan_set_list(b, plan_add(b, OP_MASK), 0, masked);
 	plan_bind_mounts(b);
+	plan_first_boot_open(b);
 	plan_add(b, OP_PIVOT_ROOT);
 	plan_add(b, OP_SHARE_MOUNTS);
+	plan_first_boot(b);
 }
 
 struct env_list {
@@ -348,6 +350,8 @@ static void exec_init(struct builder *b)
 	add_env("env.NOTIFY_SOCKET", "/run/host/notify", l);
 	add_env("env.PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", l);
 	add_env("env.TERM", "linux", l);
+	if (b->in->credentials)
+		add_env("env.CREDENTIALS_DIRECTORY", "/run/host/credentials", l);
 	spec_each(b->in->spec, add_env, l);
 	if (b->in->listen_fds) {
 		char count[16];

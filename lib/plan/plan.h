@@ -23,6 +23,8 @@ struct plan_input {
 	const char *supervisor; /* path of the program */
 	struct id_range ids;
 	unsigned listen_fds;  /* how many init gets (sd_listen_fds) */
+	int first_boot;       /* data_dir/first-boot holds something to be carried out */
+	int credentials;      /* data_dir/credentials holds some */
 	uint64_t caps;        /* bit n: processes of the VE may have capability n */
 	uint64_t keeper_caps; /* of a privileged VE: what its keeper boots it with again */
 };

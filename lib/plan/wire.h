@@ -40,7 +40,8 @@ enum plan_actor {
 		"set resource n0 to n1 (the user namespace's creator caps the whole VE)")                              \
 	X(BECOME_OWNER, KEEPER, "become-owner", "become uid and gid n0, keeping capabilities for the steps below")     \
 	X(PRIVATE_MOUNTS, KEEPER, "private-mounts", "leave the host's mounts for a minimal root")                      \
-	X(RUN_HOST, KEEPER, "run-host", "fill /run/host: container-manager s0, uuid s1, notify socket")                \
+	X(RUN_HOST, KEEPER, "run-host",                                                                                \
+		"fill /run/host: container-manager s0, uuid s1, notify socket, credentials (1): n0")                   \
 	X(USER_NAMESPACE, KEEPER, "user-namespace",                                                                    \
 		"make the user namespace with the entrant in it, map 0 to n0 for n1 ids")                              \
 	X(ATTACH_LAYER, KEEPER, "attach-layer", "attach layer n0 at s0 (1: read-only): n1; (1: id-mapped): n2")        \
@@ -82,7 +83,12 @@ enum plan_actor {
 	X(ATTACH_MOUNT, KEEPER, "attach-mount",                                                                        \
 		"give mount n0 (s0) attributes x1, id-mapped (1), with all below it (2): n2")                          \
 	X(BIND_MOUNT, INIT, "bind-mount", "show mount n0 (s1) at s0")                                                  \
-	X(MOUNT_INSIDE, INIT, "mount-inside", "mount s0 at s1 in the VE's root, options \"s2\", attributes x0")
+	X(MOUNT_INSIDE, INIT, "mount-inside", "mount s0 at s1 in the VE's root, options \"s2\", attributes x0")        \
+	X(FIRST_BOOT_OPEN, INIT, "first-boot-open", "open s0, at the first boot")                                      \
+	X(FIRST_BOOT, INIT, "first-boot", "carry out what lies there, once: root's password and keys")
+
+/* The numbers of the trees that OPEN_LAYER clones. */
+enum plan_layer { LAYER_DISK, LAYER_IMAGE, LAYER_FIRST_BOOT = 14, LAYER_CREDENTIALS = 15 };
 
 enum plan_op {
 #define X(op, actor, name, doc) OP_##op,

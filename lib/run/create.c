@@ -11,6 +11,7 @@
 #include "lib/cgroup/cgroup.h"
 #include "lib/image/image.h"
 #include "lib/run/event.h"
+#include "lib/run/first_boot.h"
 #include "lib/run/run.h"
 #include "lib/storage/disk.h"
 
@@ -76,7 +77,8 @@ static int check_init(struct ve_host *host, const struct spec *s, const char *id
 }
 
 /* Everything in a folder of another name, renamed at the end: a VE is there whole or not at all. */
-static int fill_folder(struct ve *ve, int dir, struct spec *s, const char *id, const char *path, struct error *e)
+static int fill_folder(struct ve *ve, int dir, struct spec *s, const struct ve_create_options *o, const char *id,
+	const char *path, struct error *e)
 {
 	struct id_range ids;
 	char target[128], text[16];
@@ -95,6 +97,8 @@ static int fill_folder(struct ve *ve, int dir, struct spec *s, const char *id, c
 	/* Looked at only now, with the link in place: a removal of the image at the same time sees it, or we see that.
 	 */
 	if ((r = check_init(ve->host, s, id, e)))
+		return r;
+	if ((r = first_boot_write(ve->host, dir, id, o, e)))
 		return r;
 	cleanup_free char *json = NULL;
 	if ((r = spec_write(s, &json, e)))
@@ -127,7 +131,8 @@ static void sweep(struct ve_host *host, const char *except)
 		closedir(d);
 }
 
-static int create_folder(struct ve *ve, struct spec *s, const char *id, struct error *e)
+static int create_folder(
+	struct ve *ve, struct spec *s, const struct ve_create_options *o, const char *id, struct error *e)
 {
 	char path[PATH_MAX], temporary[PATH_MAX];
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
@@ -139,7 +144,7 @@ static int create_folder(struct ve *ve, struct spec *s, const char *id, struct e
 	if (mkdir(temporary, 0700))
 		return error_sys(e, errno, tried, temporary);
 	cleanup_fd int dir = open(temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = dir < 0 ? error_sys(e, errno, tried, temporary) : fill_folder(ve, dir, s, id, temporary, e);
+	r = dir < 0 ? error_sys(e, errno, tried, temporary) : fill_folder(ve, dir, s, o, id, temporary, e);
 	if (!r && host_cancelled(ve->host, e))
 		r = -EINTR;
 	if (!r) {
@@ -161,7 +166,7 @@ static int create(struct ve *ve, const struct ve_create_options *o, struct error
 	char path[PATH_MAX];
 	struct stat st;
 	int imported = 0, r = make_spec(ve->name, o, &s, e);
-	if (r)
+	if (r || (r = first_boot_check(o, e)))
 		return r;
 	cleanup_fd int lock = change_lock_new(ve, e);
 	if (lock < 0)
@@ -174,7 +179,7 @@ static int create(struct ve *ve, const struct ve_create_options *o, struct error
 	if (!r)
 		r = spec_put(s, "image", image, e);
 	if (!r)
-		r = create_folder(ve, s, id, e);
+		r = create_folder(ve, s, o, id, e);
 	if (r) {
 		char lock_path[PATH_MAX];
 		FORMAT(lock_path, "%s/.lock/%s", ve->host->run, ve->name);

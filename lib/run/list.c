@@ -241,6 +241,20 @@ static void write_userns(struct json_writer *w, const struct id_range *ids, int 
 	jw_end(w);
 }
 
+/* What it runs without, before what this host cannot do at all. */
+static void write_start_notes(struct json_writer *w, struct ve *ve)
+{
+	char path[PATH_MAX], line[640];
+	cleanup_free char *text = NULL;
+	FORMAT(path, "%s/%s/notes", ve->host->run, ve->name);
+	if (read_file_at(AT_FDCWD, path, 65536, &text, NULL) < 0)
+		return;
+	for (char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		snprintf(line, sizeof line, "it runs without %.*s", (int)strcspn(p, "\n"), p);
+		jw_string(w, NULL, line);
+	}
+}
+
 int ve_info_json(struct ve *ve, char **ret_json)
 {
 	struct error *e = host_begin(ve->host);
@@ -269,6 +283,7 @@ int ve_info_json(struct ve *ve, char **ret_json)
 		links_json(rt.init, w, "interfaces");
 	write_all_pending(w, ve, s);
 	jw_array(w, "notes");
+	write_start_notes(w, ve);
 	for (size_t i = 0; p && i < p->nnotes; i++)
 		jw_string(w, NULL, p->note[i]);
 	if (!p)

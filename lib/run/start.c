@@ -15,6 +15,7 @@
 #include "lib/confine/confine.h"
 #include "lib/confine/devices.h"
 #include "lib/run/event.h"
+#include "lib/run/first_boot.h"
 #include "lib/run/run.h"
 #include "lib/run/spawn.h"
 #include "lib/storage/disk.h"
@@ -322,6 +323,20 @@ static int supervisor_failed(struct launch *l, const struct wire_report *r)
 		l, s ? s : &l->plan->step[0], r->err, *subject ? subject : "?", remedy_for(r, s ? (int)s->op : -1));
 }
 
+/* Kept for ve_start_notes and ve_info_json for as long as it runs. One that cannot be kept is no reason to fail. */
+static void save_note(struct launch *l, const struct wire_report *r)
+{
+	char path[PATH_MAX], line[512];
+	int op = r->step < l->plan->nsteps ? (int)l->plan->step[r->step].op : -1;
+	int n = FORMAT(line, "%s: %.*s: %s%s\n", op < 0 ? "?" : plan_op_name(op), (int)sizeof r->subject, r->subject,
+		strerror(r->err), op == OP_FIRST_BOOT ? " (the next start tries again)" : "");
+	if (n < 0 || FORMAT(path, "%s/%s/notes", l->ve->host->run, l->ve->name) < 0)
+		return;
+	cleanup_fd int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0)
+		write_all(fd, line, n);
+}
+
 static int await_report(struct launch *l)
 {
 	for (;;) {
@@ -343,6 +358,8 @@ static int await_report(struct launch *l)
 			return 0;
 		if (r.kind == REPORT_FAILED)
 			return supervisor_failed(l, &r);
+		if (r.kind == REPORT_NOTE)
+			save_note(l, &r);
 	}
 }
 
@@ -445,6 +462,8 @@ int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct pla
 		.supervisor = supervisor,
 		.ids = ids,
 		.listen_fds = listen_fds,
+		.first_boot = first_boot_pending(data),
+		.credentials = credentials_present(data),
 		.caps = confine_caps(
 			spec_list(s, "caps.keep"), spec_list(s, "caps.drop"), spec_integer(s, "privileged", 0) != 0),
 		.keeper_caps = confine_keeper_caps(),
@@ -577,5 +596,19 @@ int ve_start(struct ve *ve, const struct ve_start_options *options)
 	reaper_wake(ve->host, top);
 	if (o.wait == VE_WAIT_READY)
 		return error_of(ve, e, wait_for(ve, VE_RUNNING, 1, o.timeout_ms ? o.timeout_ms : 120000, 1, e));
+	return 0;
+}
+
+int ve_start_notes(struct ve *ve, char **ret_text)
+{
+	struct error *e = host_begin(ve->host);
+	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
+	char *text = NULL;
+	int r = dir < 0 ? dir : read_file_at(dir, "notes", 65536, &text, NULL);
+	if (r == -ENOENT)
+		r = (text = strdup("")) ? 0 : -ENOMEM;
+	if (r < 0)
+		return error_of(ve, e, error_sys(e, -r, "read the notes of the start", "notes"));
+	*ret_text = text;
 	return 0;
 }

@@ -122,3 +122,249 @@ test_mounts_are_shared() {
 		ok vectl destroy --force "$name"
 	done
 }
+
+# ---- first boot
+
+keys() { # a pair in $T_TMP; what it needs is on the test's own host, not in a guest
+	command -v ssh-keygen >/dev/null || skip 'no ssh-keygen here: apt install openssh-client'
+	ssh-keygen -q -t ed25519 -N '' -C one@test -f "$T_TMP/one"
+	ssh-keygen -q -t rsa -b 2048 -N '' -C two@test -f "$T_TMP/two"
+}
+
+# login(1) of the guest takes the password, and no other.
+# shellcheck disable=SC2016
+logs_in() { # NAME PASSWORD
+	ok pty --expect 'assword:' --send "$2\\r" --expect '[#$] ' --send 'echo $((6*7)) $(id -u)\r' --expect '42 0' \
+		--send 'exit\r' -- vectl exec -t "$1" -- login root
+}
+
+no_login() { # NAME PASSWORD
+	try pty --expect 'assword:' --send "$2\\r" --expect 'ncorrect' --send '\x03' -- vectl exec -t "$1" -- login root
+	like "$OUT" 'ncorrect'
+}
+
+# Neither the password nor its hash is anywhere that somebody might look.
+no_trace() { # NAME PASSWORD
+	local hash
+	guest "$1" sh -c 'sed -n "s/^root:\([^:]*\):.*/\1/p" /etc/shadow'
+	hash=$OUT
+	like "$hash" '^\$[6y]\$.{20,}' "root's field of /etc/shadow"
+	ok vectl plan "$1"
+	unlike "$OUT" 'first-boot' 'the plan of the next start'
+	[ ! -e "$VECTL_ROOT/var/lib/vectl/ve/$1/first-boot" ] || eq "$(ls -A "$VECTL_ROOT/var/lib/vectl/ve/$1/first-boot")" ''
+	if grep -rlaF -e "$2" -e "$hash" "$VECTL_ROOT/run" "$VECTL_ROOT/var/lib/vectl/ve/$1" --exclude-dir=disk; then
+		die 'the password or its hash was kept'
+	fi
+}
+
+first_boot() { # NAME IMAGE HASH-PREFIX
+	local name=$1 key
+	mkdir -p "$T_TMP"
+	printf 'correct horse\n' >"$T_TMP/password"
+	ok vectl create "$name" --image "$2" --hostname "$name.example" --password-file "$T_TMP/password" \
+		--ssh-key "$T_TMP/one.pub" --ssh-key "$T_TMP/two.pub"
+	ok vectl plan "$name"
+	like "$OUT" 'first-boot'
+	unlike "$OUT" '\$[6y]\$' 'a hash in the plan'
+	eq "$(stat -c '%a %u' "$VECTL_ROOT/var/lib/vectl/ve/$name/first-boot/password")" '600 0'
+	like "$(cat "$VECTL_ROOT/var/lib/vectl/ve/$name/first-boot/password")" "^\\\$$3\\\$"
+	ok vectl start "$name" --wait=ready --timeout 60
+	eq "$ERR" ''
+	guest "$name" hostname
+	eq "$OUT" "$name.example"
+	guest "$name" stat -c '%a %u %g' /root/.ssh /root/.ssh/authorized_keys
+	eq "$OUT" "$(printf '700 0 0\n600 0 0')" 'modes of the keys'
+	guest "$name" cat /root/.ssh/authorized_keys
+	eq "$OUT" "$(cat "$T_TMP/one.pub" "$T_TMP/two.pub")"
+	logs_in "$name" 'correct horse'
+	no_login "$name" 'wrong horse'
+	no_trace "$name" 'correct horse'
+	# What the guest changes stays: it was done once.
+	key=$(sed -n 1p "$T_TMP/one.pub")
+	guest "$name" sh -c "echo '$key' >/root/.ssh/authorized_keys; printf 'new horse\nnew horse\n' | passwd root"
+	ok vectl restart "$name" --wait=ready
+	logs_in "$name" 'new horse'
+	guest "$name" cat /root/.ssh/authorized_keys
+	eq "$OUT" "$key"
+	ok vectl destroy --force "$name"
+}
+
+# limit test_first_boot_busybox 120
+test_first_boot_busybox() {
+	mkdir -p "$T_TMP"
+	keys
+	first_boot f1 busybox 6
+}
+
+# limit test_first_boot_debian 240
+test_first_boot_debian() {
+	local releases release
+	releases=$(debians)
+	mkdir -p "$T_TMP"
+	keys
+	for release in $releases; do
+		first_boot "f$release" "plain/$release" y
+	done
+}
+
+# The files of an image, as somebody else might have made them.
+test_first_boot_keeps_what_is_there() {
+	mkdir -p "$T_TMP/image"
+	keys
+	busybox_ve base
+	ok vectl exec base -- sh -c 'mkdir -p /real/ssh /etc/safe; cd /etc
+		printf "daemon:*:1::::::\nroot:!:1:0:9:7:::\nlast:*:1::::::" >safe/shadow; ln -sf safe/shadow shadow
+		chmod 640 safe/shadow; chown 0:5 safe/shadow
+		sed -i s/root:x:/root::/ passwd
+		ln -s /real/ssh /root/.ssh; echo "# mine" >/real/ssh/authorized_keys; chmod 644 /real/ssh/authorized_keys
+		echo 0123456789abcdef0123456789abcdef >/etc/machine-id'
+	ok vectl exec base -- sh -c "cat >>/real/ssh/authorized_keys" <"$T_TMP/one.pub"
+	vectl exec base -- tar -c -C / bin sbin usr etc root real >"$T_TMP/image.tar"
+	printf 'secret' >"$T_TMP/password"
+	ok vectl create f2 --image "$T_TMP/image.tar" --password-file "$T_TMP/password" --ssh-key "$T_TMP/one.pub" --ssh-key "$T_TMP/two.pub"
+	ok vectl start f2
+	eq "$ERR" ''
+	guest f2 sh -c 'cut -d: -f1,3-4 /etc/safe/shadow | head -n 3; stat -c "%a %u %g" /etc/safe/shadow; readlink /etc/shadow'
+	like "$OUT" "^root:$(($(date +%s) / 86400)):0$" 'the day of the change'
+	like "$OUT" '^640 0 5$'
+	like "$OUT" '^safe/shadow$' 'the link'
+	guest f2 grep -c . /etc/shadow
+	eq "$OUT" 3 'lines of shadow'
+	guest f2 grep ^root: /etc/passwd
+	like "$OUT" '^root:x:0:0:'
+	logs_in f2 secret
+	guest f2 cat /real/ssh/authorized_keys
+	eq "$OUT" "$(echo '# mine'; cat "$T_TMP/one.pub" "$T_TMP/two.pub")" 'no key twice'
+	guest f2 stat -c %a /real/ssh/authorized_keys
+	eq "$OUT" 644
+	# The id of the machine that the image was once is no VE's.
+	guest f2 cat /etc/machine-id
+	eq "$OUT" '' 'machine-id'
+	ok vectl destroy --force f2 base
+	ok vectl image remove local/image
+}
+
+# Links of a hostile image lead nowhere but into its own VE.
+test_first_boot_hostile_image() {
+	mkdir -p "$T_TMP"
+	keys
+	echo untouched >"$T_TMP/outside"
+	busybox_ve base
+	ok vectl exec base -- sh -c "rm -rf /root/.ssh; ln -s $T_TMP /root/.ssh; rm /etc/shadow; ln -s $T_TMP/outside /etc/shadow"
+	vectl exec base -- tar -c -C / bin sbin usr etc root >"$T_TMP/hostile.tar"
+	printf sesame-77 >"$T_TMP/password"
+	ok vectl create f3 --image "$T_TMP/hostile.tar" --password-file "$T_TMP/password" --ssh-key "$T_TMP/one.pub"
+	ok vectl start f3
+	like "$ERR" 'f3: start: it runs without first-boot: /etc/shadow: No such file or directory'
+	ok vectl info f3
+	like "$OUT" 'it runs without first-boot'
+	eq "$(cat "$T_TMP/outside")" untouched
+	[ ! -e "$T_TMP/authorized_keys" ] || die "a link of the image's was followed on the host"
+	ok vectl stop f3
+	# A way that only a process has: to whatever is open.
+	ok vectl exec base -- sh -c 'ln -sfn /proc/self/fd/3/password /etc/shadow; rm /root/.ssh; ln -s /proc/1/root/tmp /root/.ssh'
+	vectl exec base -- tar -c -C / bin sbin usr etc root >"$T_TMP/hostile2.tar"
+	ok vectl create f4 --image "$T_TMP/hostile2.tar" --password-file "$T_TMP/password" --ssh-key "$T_TMP/one.pub"
+	ok vectl start f4
+	like "$ERR" 'f4: start: it runs without first-boot: /etc/shadow'
+	# The guest mends it, and the next start does what is left to do.
+	ok vectl exec f4 -- sh -c 'rm -f /etc/shadow /root/.ssh; echo "root:*:1:0:99999:7:::" >/etc/shadow'
+	ok vectl restart f4
+	eq "$ERR" ''
+	guest f4 ls /root/.ssh/authorized_keys
+	logs_in f4 sesame-77
+	no_trace f4 sesame-77
+	ok vectl destroy --force base f3 f4
+	ok vectl image remove local/hostile
+	ok vectl image remove local/hostile2
+}
+
+test_first_boot_bad_input() {
+	mkdir -p "$T_TMP"
+	keys
+	local before
+	before=$(names_there)
+	fails 1 vectl create n1 --image busybox --ssh-key "$T_TMP/missing"
+	like "$ERR" 'missing: No such file'
+	fails 2 vectl create n1 --image busybox --ssh-key "$T_TMP/one"
+	like "$ERR" 'that is a private key.*\.pub'
+	echo rubbish >"$T_TMP/rubbish"
+	fails 2 vectl create n1 --image busybox --ssh-key "$T_TMP/rubbish"
+	like "$ERR" 'line 1: that is no public key'
+	: >"$T_TMP/empty"
+	fails 2 vectl create n1 --image busybox --password-file "$T_TMP/empty"
+	like "$ERR" 'password is empty'
+	printf 'a\nb\n' >"$T_TMP/two-lines"
+	fails 2 vectl create n1 --image busybox --password-file "$T_TMP/two-lines"
+	fails 2 vectl create n1 --image busybox --password --password-file "$T_TMP/two-lines"
+	fails 2 setsid vectl create n1 --image busybox --password
+	like "$ERR" 'password-file'
+	fails 2 vectl create n1 --image busybox --credential novalue
+	fails 2 vectl create n1 --image busybox --credential "a/b=$T_TMP/empty"
+	fails 2 vectl create n1 --image busybox --credential "a=$T_TMP/empty" --credential "a=$T_TMP/empty"
+	head -c 1048577 /dev/zero >"$T_TMP/large"
+	fails 2 vectl create n1 --image busybox --credential "a=$T_TMP/large"
+	eq "$(names_there)" "$before" 'what a refused create left'
+}
+
+names_there() { ls -A "$VECTL_ROOT/var/lib/vectl/ve"; }
+
+test_password_is_asked_for() {
+	ok pty --expect 'root of p1: ' --send 'from tty\r' --expect 'again: ' --send 'from tty\r' -- vectl create p1 --image busybox --password
+	unlike "$OUT" 'from tty' 'an echo'
+	ok vectl start p1
+	logs_in p1 'from tty'
+	try pty --expect 'root of p2: ' --send 'one\r' --expect 'again: ' --send 'other\r' -- vectl create p2 --image busybox --password
+	eq "$STATUS" 1
+	like "$OUT" 'the two passwords differ'
+	try pty --expect 'root of p2: ' --send '\x03' -- sh -c 'trap : INT; vectl create p2 --image busybox --password; echo status $?; stty -a'
+	like "$OUT" 'status 130'
+	like "$OUT" '(^| )echo( |$)' 'the terminal afterwards'
+	echo from-stdin | vectl create p2 --image busybox --password-file - || die 'a password from the standard input'
+	ok vectl start p2
+	logs_in p2 from-stdin
+	ok vectl destroy --force p1 p2
+}
+
+# ---- credentials
+
+# limit test_credentials 180
+# shellcheck disable=SC2016
+test_credentials() {
+	local releases release name
+	mkdir -p "$T_TMP"
+	printf 'tell nobody' >"$T_TMP/one"
+	head -c 70000 /dev/urandom >"$T_TMP/two"
+	busybox_ve c1
+	guest c1 sh -c 'tr "\0" "\n" </proc/1/environ'
+	unlike "$OUT" CREDENTIALS_DIRECTORY 'without credentials'
+	ok vectl destroy --force c1
+	busybox_ve c1 --credential "my.secret=$T_TMP/one" --credential "two=$T_TMP/two"
+	guest c1 sh -c 'tr "\0" "\n" </proc/1/environ | sed -n s/^CREDENTIALS_DIRECTORY=//p'
+	eq "$OUT" /run/host/credentials
+	guest c1 stat -c '%a %u %g' /run/host/credentials /run/host/credentials/my.secret
+	eq "$OUT" "$(printf '500 0 0\n400 0 0')"
+	guest c1 sh -c 'md5sum </run/host/credentials/two'
+	eq "${OUT%% *}" "$(md5sum <"$T_TMP/two" | cut -d' ' -f1)"
+	inside c1 'mount -o remount,rw /run/host/credentials; echo x >/run/host/credentials/my.secret'
+	ne "$STATUS" 0 'a write to a credential'
+	inside c1 'su -s /bin/sh nobody -c "cat /run/host/credentials/my.secret"'
+	ne "$STATUS" 0 'a credential, read by an ordinary user'
+	eq "$(stat -c '%a %u' "$VECTL_ROOT/var/lib/vectl/ve/c1/credentials/my.secret")" '400 0' 'on the host'
+	ok vectl destroy --force c1
+	releases=$(debians)
+	for release in $releases; do
+		name=c$release
+		debian_ve "$name" "$release" --credential "my.secret=$T_TMP/one"
+		guest "$name" systemd-creds --system cat my.secret
+		eq "$OUT" 'tell nobody'
+		inside "$name" 'systemd-run --quiet --wait --pipe -p LoadCredential=my.secret sh -c "cat \$CREDENTIALS_DIRECTORY/my.secret"'
+		eq "$OUT" 'tell nobody' 'in a service'
+		ok vectl restart "$name" --wait=ready
+		guest "$name" systemd-creds --system cat my.secret
+		eq "$OUT" 'tell nobody' 'after a restart'
+		guest "$name" systemctl --failed --no-legend --plain
+		eq "$OUT" '' 'failed units'
+		ok vectl destroy --force "$name"
+	done
+}
