@@ -111,7 +111,7 @@ int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive,
 		int r = runtime_read(ve->host, ve->name, &rt, e);
 		if (r)
 			return r;
-		if (reached(&rt, state, ready, &seen, timeout_ms == 0))
+		if (reached(&rt, state, ready, &seen, timeout_ms >= 0 && timeout_ms < LOOK_MS))
 			return 0;
 		if (ready && !rt.alive && !was_alive)
 			return error_set(
