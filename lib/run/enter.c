@@ -255,7 +255,7 @@ static int make_leaf(int root, uint32_t base, char *ret_name, size_t size, struc
 /* ---- ve-enter */
 
 /* `fds`: EFD_PLAN and on. ve-enter makes itself a session: what a terminal sends is the caller's to pass on. */
-static int spawn_enter(const struct ve_exec_options *o, const int *fds)
+static int spawn_enter(const struct ve_exec_options *o, uint32_t base, const int *fds)
 {
 	static const char *const argv[] = {"ve-enter", NULL};
 	cleanup_fd int null = -EBADF;
@@ -271,7 +271,7 @@ static int spawn_enter(const struct ve_exec_options *o, const int *fds)
 		all[0] = all[1] = all[2] = null;
 	}
 	memcpy(all + EFD_PLAN, fds, (EFD_END - EFD_PLAN) * sizeof(*fds));
-	return spawn_detached(-1, path, argv, all, EFD_END);
+	return (base ? spawn_detached : spawn_detached_read_only)(-1, path, argv, all, EFD_END);
 }
 
 static int step_failed(const struct enter_report *report, const struct ve_exec_options *o, struct error *e)
@@ -378,7 +378,8 @@ static int await_exec(
 	return 0;
 }
 
-static int start_enter(struct ve *ve, struct ve_process *p, const struct ve_exec_options *o, int *fds, struct error *e)
+static int start_enter(
+	struct ve *ve, struct ve_process *p, const struct ve_exec_options *o, uint32_t base, int *fds, struct error *e)
 {
 	cleanup_fd int control = -EBADF, report = -EBADF, report_peer = -EBADF;
 	int pair[2], r;
@@ -393,7 +394,7 @@ static int start_enter(struct ve *ve, struct ve_process *p, const struct ve_exec
 	report_peer = pair[1];
 	fds[EFD_CONTROL - EFD_PLAN] = control;
 	fds[EFD_REPORT - EFD_PLAN] = report_peer;
-	r = spawn_enter(o, fds);
+	r = spawn_enter(o, base, fds);
 	if (r < 0)
 		return error_sys(e, -r, TRIED, "ve-enter");
 	/* its end alone is left, so that its exec is seen as the end of the stream */
@@ -452,7 +453,7 @@ int ve_exec(struct ve *ve, const struct ve_exec_options *options, struct ve_proc
 	if (r >= 0)
 		r = leaf = make_leaf(p->cgroup, base, p->leaf, sizeof(p->leaf), e);
 	if (r >= 0)
-		r = start_enter(ve, p, &o, (int[]){plan, request, init, leaf, -1, -1}, e);
+		r = start_enter(ve, p, &o, base, (int[]){plan, request, init, leaf, -1, -1}, e);
 	if (r < 0) {
 		abandon(p);
 		return r;

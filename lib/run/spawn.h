@@ -11,4 +11,11 @@
  */
 int spawn_detached(int cgroup, const char *path, const char *const *argv, const int *fds, int nfds);
 
+/*
+ * The same, with the program on a read-only mount that nobody else has. It is what root in a privileged VE finds behind
+ * /proc/PID/exe of a process that enters, and behind an interpreter of /proc/self/exe; root of the host, it could write
+ * to the program's file otherwise (CVE-2019-5736).
+ */
+int spawn_detached_read_only(int cgroup, const char *path, const char *const *argv, const int *fds, int nfds);
+
 #endif

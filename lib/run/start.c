@@ -221,7 +221,8 @@ static int spawn_supervisor(struct launch *l, const struct plan_step *s)
 	const char *argv[] = {"ve-supervisor", l->ve->name, NULL};
 	for (unsigned i = 0; i < l->plan->listen_fds; i++)
 		l->fd[SFD_COUNT_END + i] = l->listen_fds[i];
-	r = spawn_detached(cgroup, s->s[0], argv, l->fd, SFD_COUNT_END + (int)l->plan->listen_fds);
+	r = (l->plan->ids.base ? spawn_detached : spawn_detached_read_only)(
+		cgroup, s->s[0], argv, l->fd, SFD_COUNT_END + (int)l->plan->listen_fds);
 	for (int i = 0; i < 3; i++)
 		l->fd[i] = -1;
 	if (r < 0)
