@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # exec and attach, on a busybox VE.
+# privileged: stream_through_pty input_through_pty output_closed_early statuses not_running attach
+# privileged: attach_without_terminal terminal_is_controlling window_size terminal_is_given_back hangup fds_inside
+# privileged: fds_closed_by_the_caller folder_as_stdin_is_refused environment user_and_groups cwd
+# privileged: same_rights_as_init_children dangerous_calls proc_self_exe_as_target exec_does_not_reach_the_host
+# privileged: many_at_once command_ends_with_the_caller background_child_does_not_hold_exec listen_fds
 
 setup() {
 	busybox_ve e1

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # A hostile guest or image, and a caller whose own surroundings must not get inside.
+# privileged: hostname_through_open_folders umask_of_the_caller scheduling_of_the_caller
+# privileged: stop_meets_reboot server_stands_still
 
 # Links of the image that lead through whatever the process that becomes init has open (CVE-2024-21626 class): with a
 # folder of the host's among it, they would reach the host.

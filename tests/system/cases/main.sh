@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # The main job on a busybox VE, from create to destroy; no systemd, so every step is quick.
+# privileged: main_job data_survives_restart image_is_not_changed pause_resume wait guest_poweroff_and_reboot
+# privileged: stop_force_and_timeout logs_and_boots console ps_and_info hostname_and_uuid env_reaches_init
+# privileged: uptime_is_its_own exec_leaves_no_cgroup
 
 test_main_job() {
 	ok vectl create b1 --image busybox
