@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,7 +22,7 @@ struct child {
 	const char *const *argv;
 	int fd[MAX_FDS];
 	int nfds, cgroup;
-	int program;      /* executed in place of path; -1: none */
+	int folder;       /* path is the name of a file in it; -1: path is absolute */
 	void *stack;      /* two, one for each generation */
 	volatile int err; /* seen by the parent: the memory is shared */
 };
@@ -32,7 +34,7 @@ struct child {
 ON_FOREIGN_STACK static void child_main(struct child *c)
 {
 	/* First above all targets, so that no target is a source that is still wanted. */
-	if (c->program >= 0 && (c->program = syscall(SYS_fcntl, c->program, F_DUPFD_CLOEXEC, MAX_FDS + 3)) < 0)
+	if (c->folder >= 0 && (c->folder = syscall(SYS_fcntl, c->folder, F_DUPFD_CLOEXEC, MAX_FDS + 3)) < 0)
 		goto failed;
 	for (int i = 0; i < c->nfds; i++)
 		if (c->fd[i] >= 0 && (c->fd[i] = syscall(SYS_fcntl, c->fd[i], F_DUPFD_CLOEXEC, MAX_FDS + 3)) < 0)
@@ -46,8 +48,8 @@ ON_FOREIGN_STACK static void child_main(struct child *c)
 	if (syscall(SYS_close_range, c->nfds, ~0u, CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
 		goto failed;
 	static char *const no_environment[] = {NULL};
-	if (c->program >= 0)
-		syscall(SYS_execveat, c->program, "", c->argv, no_environment, AT_EMPTY_PATH);
+	if (c->folder >= 0)
+		syscall(SYS_execveat, c->folder, c->path, c->argv, no_environment, 0);
 	else
 		syscall(SYS_execve, c->path, c->argv, no_environment);
 failed:
@@ -120,9 +122,9 @@ ON_FOREIGN_STACK static void intermediate_main(struct child *c)
 	syscall(SYS_exit_group, 0);
 }
 
-static int spawn(int cgroup, int program, const char *path, const char *const *argv, const int *fds, int nfds)
+static int spawn(int cgroup, int folder, const char *path, const char *const *argv, const int *fds, int nfds)
 {
-	struct child c = {.path = path, .argv = argv, .nfds = nfds, .cgroup = cgroup, .program = program};
+	struct child c = {.path = path, .argv = argv, .nfds = nfds, .cgroup = cgroup, .folder = folder};
 	if (nfds > MAX_FDS)
 		return -E2BIG;
 	for (int i = 0; i < nfds; i++)
@@ -151,8 +153,12 @@ int spawn_detached(int cgroup, const char *path, const char *const *argv, const 
 int spawn_detached_read_only(int cgroup, const char *path, const char *const *argv, const int *fds, int nfds)
 {
 	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
-	cleanup_fd int program = syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (program < 0 || syscall(SYS_mount_setattr, program, "", AT_EMPTY_PATH, &read_only, sizeof read_only))
+	char folder[PATH_MAX];
+	const char *name = strrchr(path, '/');
+	if (!name || FORMAT(folder, "%.*s", (int)(name - path), path) < 0)
+		return -EINVAL;
+	cleanup_fd int tree = syscall(SYS_open_tree, AT_FDCWD, folder, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree < 0 || syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &read_only, sizeof read_only))
 		return -errno;
-	return spawn(cgroup, program, path, argv, fds, nfds);
+	return spawn(cgroup, tree, name + 1, argv, fds, nfds);
 }

@@ -356,7 +356,7 @@ test_enter_as_init_does() {
 	guest "$ve" cat /proc/self/limits
 	local limits=$OUT
 	guest "$ve" cat /proc/self/uid_map
-	like "$OUT" '65536$'
+	[ -n "$T_PRIVILEGED" ] || like "$OUT" '65536$'
 	[ -n "$limits" ]
 }
 

@@ -17,4 +17,8 @@ prepare() {
 	sed -n 's,^0::\(.*/vectl[^/]*\)/.*,\1,p' "/proc/$pid/cgroup" >"$T_CGROUPS"
 	[ -s "$T_CGROUPS" ] || die 'the cgroup of init is not beneath vectl*'
 	ok vectl destroy --force prepare
+	# Their seccomp program is another.
+	ok vectl create prepare --image busybox --set privileged=true
+	ok vectl start prepare
+	ok vectl destroy --force prepare
 }

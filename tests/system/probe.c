@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a program inside a VE sees, a line a question: probe fds | audit | keyring | syscalls | caps | tty.
+ * What a program inside a VE sees, a line a question: probe fds | audit | keyring | syscalls | caps |
+ * privileged | tty.
  * And what root of the host does to a VE: probe place PID FOLDER TARGET shows FOLDER of the host at TARGET in the mount
  * namespace of PID.
  * Linked statically, since it runs in images that have no libc.
@@ -9,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/keyctl.h>
 #include <linux/netlink.h>
 #include <sched.h>
@@ -23,6 +25,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef NETLINK_AUDIT
@@ -115,6 +118,20 @@ static int syscalls(void)
 	return 0;
 }
 
+/* What an ordinary root may do to the machine, and root of a privileged VE not. */
+static int privileged(void)
+{
+	struct timespec t = {0};
+	int folder = open("/", O_RDONLY | O_DIRECTORY), tty = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	TRY("FIFREEZE", ioctl(folder, FIFREEZE, 0));
+	TRY("TIOCCONS", ioctl(tty, TIOCCONS));
+	TRY("reboot.CAD", syscall(SYS_reboot, 0xfee1dead, 672274793, 0, NULL)); /* LINUX_REBOOT_CMD_CAD_OFF */
+	TRY("clock", syscall(SYS_clock_settime, CLOCK_REALTIME, &t));
+	return 0;
+}
+
 static int caps(void)
 {
 	char line[256];
@@ -158,13 +175,14 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(void);
 	} questions[] = {{"fds", fds}, {"audit", audit}, {"keyring", keyring}, {"syscalls", syscalls}, {"caps", caps},
-		{"tty", tty}};
+		{"privileged", privileged}, {"tty", tty}};
 
 	for (size_t i = 0; argc > 1 && i < sizeof questions / sizeof *questions; i++)
 		if (!strcmp(argv[1], questions[i].name))
 			return questions[i].run();
 	if (argc == 5 && !strcmp(argv[1], "place"))
 		return place(argv[2], argv[3], argv[4]);
-	fprintf(stderr, "usage: probe fds|audit|keyring|syscalls|caps|tty, or probe place PID FOLDER TARGET\n");
+	fprintf(stderr,
+		"usage: probe fds|audit|keyring|syscalls|caps|privileged|tty, or probe place PID FOLDER TARGET\n");
 	return 2;
 }
