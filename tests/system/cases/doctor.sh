@@ -25,7 +25,7 @@ leftovers() { # "KIND VE STATUS" a line
 }
 
 all() { # what a dry run must leave as it is: also files that the leak check passes over
-	python3 "$T_HERE/snapshot.py" take
+	python3 "$T_HERE/snapshot.py" take | grep -v '^mount '
 	find "$VECTL_ROOT" \( -path '*/disk/*' -o -path '*/rootfs' \) -prune -o -printf '%P %y %m %l\n' | sort
 }
 
