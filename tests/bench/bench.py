@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""vectl beside lxc and the floor, in turn, in one run. `run` builds, makes the namespaces and calls this."""
+"""vectl beside lxc, crun, runc, bubblewrap, systemd-nspawn and the floor, in turn, in one run. `run` installs what is
+missing of Debian's packages (lxc crun runc bubblewrap systemd-container, and what vectl is built with), builds, makes the
+namespaces and calls this. A peer that cannot be had is said, and fails --check."""
 import argparse
 import concurrent.futures
 import json
@@ -15,6 +17,7 @@ import time
 
 import chart
 import stats
+from others import OTHERS
 from peers import CGROUPS, LXC_BASE, Failure, Floor, Lxc, Machine, Vectl, folders
 
 MILLISECONDS = 1e6
@@ -40,7 +43,7 @@ MEMORY_LIMIT = 120  # KB, keeper and supervisor together
 def arguments():
     p = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
     p.add_argument("--rounds", type=int, default=30, metavar="N", help="rounds of each row (30)")
-    p.add_argument("--rows", default="", metavar="A,B", help="of start,list,create,memory alone (all of them)")
+    p.add_argument("--rows", default="", metavar="A,B", help="of start,others,list,create,memory alone (all of them)")
     p.add_argument("--json", metavar="FILE", help="results with raw samples (build-bench/results.json)")
     p.add_argument("--svg", metavar="FILE", help="chart (build-bench/results.svg)")
     p.add_argument("--check", action="store_true", help="exit 1 when a ratio's 95 %% bound misses its target")
@@ -58,7 +61,7 @@ def arguments():
     a = p.parse_args()
     if a.rounds < 1 or a.ves < 1 or a.big < 31 or a.storm < 0:
         p.error("numbers must be positive, and the big image bigger than the small one")
-    known = {"start", "list", "create", "memory"}
+    known = {"start", "others", "list", "create", "memory"}
     a.rows = set(filter(None, a.rows.split(","))) or known
     if a.rows - known:
         p.error(f"no such row: {', '.join(sorted(a.rows - known))}")
@@ -83,13 +86,13 @@ class Progress:
 
 def make_image(top, init, owner=0):
     """busybox, and an init that says when its first byte goes out: the same files for all peers."""
-    for folder in ("bin", "sbin", "dev", "proc", "sys", "run", "tmp", "etc", "root", "mnt", "var"):
+    for folder in ("bin", "sbin", "dev", "proc", "sys", "run", "tmp", "etc", "root", "mnt", "var", "usr"):
         os.makedirs(os.path.join(top, folder))
     shutil.copy("/bin/busybox", os.path.join(top, "bin/busybox"))
     for applet in ("sh", "true", "reboot", "yes", "head", "cat"):
         os.symlink("busybox", os.path.join(top, "bin", applet))
     shutil.copy(init, os.path.join(top, "sbin/init"))
-    for name, text in (("passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("group", "root:x:0:\n")):
+    for name, text in (("passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("group", "root:x:0:\n"), ("os-release", "ID=bench\n")):
         with open(os.path.join(top, "etc", name), "w", encoding="ascii") as f:
             f.write(text)
     for folder, inner, files in os.walk(top):
@@ -136,7 +139,10 @@ class Bench:
         self.image = image
         self.floor, self.vectl = Floor(machine, image), Vectl(machine, image)
         self.lxc = Lxc(machine, shifted, options.lxc_maps)
-        self.peers = []
+        # nspawn and bubblewrap map ids themselves; OCI runtimes of Debian 12 want files of the mapped ids
+        self.known_others = [kind(machine, shifted if kind.has_exec else image) for kind in OTHERS]
+        self.peers, self.others = [], []
+        self.other_samples = {}
 
     def ve(self, words):
         return self.machine.prefix + words
@@ -168,6 +174,40 @@ class Bench:
                 self.peers.append(peer)
             except (Failure, OSError, subprocess.SubprocessError, ValueError, KeyError, AttributeError) as e:
                 self.problem(peer.name, f"missing: {e}")
+
+    def find_others(self):
+        for peer in self.known_others:
+            ve = self.ve(peer.name)
+            try:
+                peer.set_up()
+                peer.prepare(ve)
+                peer.start(ve)
+                self.own(ve)
+                if peer.has_exec:
+                    peer.exec_true(ve)
+                peer.stop(ve, True)
+                self.others.append(peer)
+            except (Failure, OSError, subprocess.SubprocessError, ValueError, KeyError, AttributeError) as e:
+                self.problem(peer.name, f"missing: {e}")
+                peer.abandon(ve)
+
+    def beside_others(self):
+        """vectl once more in each round, so that the ratios are of rounds in which all of them ran."""
+        self.find_others()
+        if self.vectl not in self.peers or not self.others:
+            return
+        peers = [self.vectl, *self.others]
+        for r in range(self.options.rounds):
+            self.progress.say(f"other runtimes: round {r + 1} of {self.options.rounds}")
+            first = r % len(peers)
+            for peer in peers[first:] + peers[:first]:
+                ve = self.ve("life" if peer is self.vectl else peer.name)
+                mine = self.other_samples.setdefault(peer.name, {"start": [], "exec": []})
+                mine["start"].append(peer.start(ve)[0])
+                took = peer.exec_true(ve)
+                if took is not None:
+                    mine["exec"].append(took)
+                peer.stop(ve, True)
 
     def life(self):
         """Rounds of start, exec and stop; both ways to stop in each round; a peer in turn is first."""
@@ -307,7 +347,7 @@ class Bench:
 
     def run(self):
         self.find_peers()
-        for row, step in (("start", self.life), ("list", self.list), ("create", self.create), ("memory", self.memory)):
+        for row, step in (("start", self.life), ("others", self.beside_others), ("list", self.list), ("create", self.create), ("memory", self.memory)):
             if row in self.options.rows:
                 self.attempt(row, step)
         if self.options.storm:
@@ -320,6 +360,8 @@ class Bench:
             self.problem(row, e)
             for peer in self.peers:
                 peer.abandon(self.ve("life"))
+            for peer in self.others:
+                peer.abandon(self.ve(peer.name))
 
 
 # ---- results
@@ -394,12 +436,33 @@ def table(rows):
     return "\n".join(lines + last)
 
 
+def others_table(bench):
+    """The other runtimes, each with its ratio to vectl of the same rounds; at most 80 columns."""
+    ours = bench.other_samples.get("vectl")
+    if not ours:
+        return ""
+    lines = [f"{'other runtimes':<14}{'start to 1st byte':>18}  {'vectl/it (95 %)':<18}{'exec true':>10}  {'vectl/it':<16}"]
+    for name, samples in bench.other_samples.items():
+        cells = []
+        for what in ("start", "exec"):
+            values = samples[what]
+            if not values:
+                cells += ["-", "-"]
+                continue
+            r = stats.ratio(ours[what], values)
+            cells += [show("ns")(stats.median(values)),
+                      "" if name == "vectl" else f"{r['ratio']:.2f} ({r['low']:.2f}-{r['high']:.2f})"]
+        lines.append(f"{name:<14}{cells[0]:>18}  {cells[1]:<18}{cells[2]:>10}  {cells[3]:<16}".rstrip())
+    lines += [f"{p.name} does less: {p.left_out}" for p in bench.others]
+    return "\n".join(lines)
+
+
 def host(bench):
     with open("/proc/cpuinfo", encoding="utf-8") as f:
         model = next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), "unknown")
     return {"kernel": platform.release(), "machine": platform.machine(), "cpus": os.cpu_count(), "cpu": model,
             "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-            "peers": {p.name: p.describe() for p in bench.peers}}
+            "peers": {p.name: p.describe() for p in bench.peers + bench.others}}
 
 
 def document(rows, bench, results, facts):
@@ -407,7 +470,7 @@ def document(rows, bench, results, facts):
             "rounds": bench.options.rounds, "ves": bench.options.ves, "big_bytes": bench.options.big << 20,
             "bound": f"bootstrap over paired rounds, {stats.REPETITIONS} draws, 2.5 and 97.5 percentiles",
             "rows": [{k: v for k, v in row.items() if k != "format"} for row in rows],
-            "storm": bench.storm, "problems": bench.problems,
+            "others": bench.other_samples, "storm": bench.storm, "problems": bench.problems,
             "targets": [{"what": what, "met": met} for what, met in results]}
 
 
@@ -480,6 +543,8 @@ def main():
         results = verdicts(rows, bench)
         progress.done()
         print(table(rows))
+        if bench.other_samples:
+            print("\n" + others_table(bench))
         if bench.storm:
             print(f"storm: {bench.storm['running']} of {bench.storm['ves']} Debian VEs running, "
                   f"{bench.storm['seconds']} s")

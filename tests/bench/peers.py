@@ -119,9 +119,11 @@ class Peer:
     def console(self, ve):
         raise NotImplementedError
 
-    def first_byte(self, ve, before):
-        """The newest stamp that init wrote, which must be younger than `before`."""
+    def first_byte(self, ve, before, also=None):
+        """The newest stamp that init wrote, which must be younger than `before`. `also` may raise what went wrong."""
         def newest():
+            if also:
+                also()
             stamps = [int(s) for s in STAMP.findall(self.console(ve))]
             return stamps and stamps[-1] > before and stamps[-1]
         stamp = poll(f"{self.name}: first byte of {ve}", newest)
