@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 
@@ -139,8 +140,7 @@ class Bench:
         self.image = image
         self.floor, self.vectl = Floor(machine, image), Vectl(machine, image)
         self.lxc = Lxc(machine, shifted, options.lxc_maps)
-        # nspawn and bubblewrap map ids themselves; OCI runtimes of Debian 12 want files of the mapped ids
-        self.known_others = [kind(machine, shifted if kind.has_exec else image) for kind in OTHERS]
+        self.known_others = [kind(machine, shifted if kind.shifted else image) for kind in OTHERS]
         self.peers, self.others = [], []
         self.other_samples = {}
 
@@ -453,7 +453,8 @@ def others_table(bench):
             cells += [show("ns")(stats.median(values)),
                       "" if name == "vectl" else f"{r['ratio']:.2f} ({r['low']:.2f}-{r['high']:.2f})"]
         lines.append(f"{name:<14}{cells[0]:>18}  {cells[1]:<18}{cells[2]:>10}  {cells[3]:<16}".rstrip())
-    lines += [f"{p.name} does less: {p.left_out}" for p in bench.others]
+    for peer in bench.others:
+        lines += textwrap.wrap(f"{peer.name} does less: {peer.left_out}", 80, subsequent_indent="  ")
     return "\n".join(lines)
 
 
@@ -542,9 +543,8 @@ def main():
         rows = evaluate(bench)
         results = verdicts(rows, bench)
         progress.done()
-        print(table(rows))
-        if bench.other_samples:
-            print("\n" + others_table(bench))
+        tables = [table(rows) if any(bench.samples.values()) else "", others_table(bench)]
+        print("\n\n".join(filter(None, tables)))
         if bench.storm:
             print(f"storm: {bench.storm['running']} of {bench.storm['ves']} Debian VEs running, "
                   f"{bench.storm['seconds']} s")

@@ -16,7 +16,7 @@ from peers import IDS, LXC_BASE, Failure, Peer
 class Foreground(Peer):
     """One whose command stays for as long as the VE runs: there is no moment at which a start returns."""
     left_out = ""
-    has_exec = False
+    has_exec = shifted = False  # shifted: wants an image whose files have the mapped ids
 
     def __init__(self, machine, image):
         super().__init__(machine)
@@ -89,11 +89,12 @@ class Bubblewrap(Foreground):
 
 class Nspawn(Foreground):
     name, program = "nspawn", "systemd-nspawn"
+    shifted = True
     left_out = "tmpfs over a read-only image instead of an overlay, not registered, no cgroup limits; no exec of its own"
 
     def start_command(self, ve):
         return (self.program, "--quiet", "--directory", self.image, "--machine", ve, "--volatile=overlay",
-                "--private-users=" + f"{LXC_BASE}:{IDS}", "--private-users-ownership=map", "--private-network",
+                "--private-users=" + f"{LXC_BASE}:{IDS}", "--private-users-ownership=off", "--private-network",
                 "--register=no", "--keep-unit", "--console=pipe", "--link-journal=no", "--resolv-conf=off",
                 "--timezone=off", "--settings=no", "/sbin/init")
 
@@ -101,7 +102,7 @@ class Nspawn(Foreground):
 class Oci(Peer):
     """crun and runc, of the same bundle."""
     left_out = "read-only image instead of an overlay, no pty, no limits, no seccomp"
-    has_exec = True
+    has_exec = shifted = True
 
     def __init__(self, machine, image):
         super().__init__(machine)
