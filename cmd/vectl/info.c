@@ -66,6 +66,7 @@ static const struct row {
 	{NULL, "image", "Image", show_value},
 	{NULL, "hostname", "Host name", show_value},
 	{NULL, "uuid", "UUID", show_value},
+	{NULL, "machine_id", "Machine id", show_value},
 	{NULL, "labels", "Labels", NULL},
 	{"Running"},
 	{NULL, "ready", "Ready", show_yes},

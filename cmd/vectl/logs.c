@@ -7,14 +7,16 @@
 #include <time.h>
 
 #include "filter.h"
+#include "journal.h"
 #include "logs.h"
 #include "vectl.h"
 
-enum { CHUNK = 16384, JSON_LINE_MAX = 65536, SETTLE_MS = 100, PRINT_EVERY_MS = 50 };
+enum { CHUNK = 16384, JSON_LINE_MAX = 65536, SETTLE_MS = 100, PRINT_EVERY_MS = 50, OPT_JOURNAL = 300 };
 
 static const struct option options[] = {
 	{"follow", no_argument, NULL, 'f'},
 	{"lines", required_argument, NULL, 'n'},
+	{"journal", no_argument, NULL, OPT_JOURNAL},
 	CLI_OPTIONS,
 	{0},
 };
@@ -228,6 +230,34 @@ static int follow(struct cli *cli, struct ve *ve, struct output *o, long lines)
 	return r;
 }
 
+static void emit_to(void *arg, const char *data, size_t size)
+{
+	emit(arg, data, size);
+}
+
+static int show_journal(struct cli *cli, struct ve *ve, struct output *o, long lines)
+{
+	struct journal j;
+	int r = journal_open(cli, ve, o->stream, lines, &j), document = o->json && !o->stream;
+
+	if (r)
+		return r;
+	if (document) {
+		fputs("{\"format\":1,\"ve\":", stdout);
+		cli_json_string(stdout, o->name);
+		fputs(",\"lines\":[", stdout);
+	}
+	r = journal_relay(cli, o->name, &j, emit_to, o);
+	journal_close(&j);
+	if (o->json && o->held)
+		emit_json_line(o);
+	if (document) {
+		fputs("]}\n", stdout);
+		cli->printed = 1;
+	}
+	return r;
+}
+
 static int show(struct cli *cli, struct ve *ve, struct output *o, long lines)
 {
 	char *log cleanup_text = NULL;
@@ -261,12 +291,16 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 	struct ve *ve cleanup_ve = NULL;
 	struct output o = {.filter.mode = isatty(STDOUT_FILENO) ? FILTER_COLOURS : FILTER_RAW};
 	long lines = -1;
+	int journal = 0;
 	char *end;
 
 	for (int c; (c = cli_getopt(cli, argc, argv, "fn:", options)) != -1;) {
 		switch (c) {
 		case 'f':
 			o.stream = 1;
+			break;
+		case OPT_JOURNAL:
+			journal = 1;
 			break;
 		case 'n':
 			errno = 0;
@@ -286,7 +320,7 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 	o.json = cli->json;
 	if (o.json && !(o.line = malloc(JSON_LINE_MAX)))
 		return cli_error(cli, o.name, "logs", ENOMEM, "memory is out", NULL);
-	r = show(cli, ve, &o, lines);
+	r = journal ? show_journal(cli, ve, &o, lines) : show(cli, ve, &o, lines);
 	free(o.line);
 	return r;
 }

@@ -75,9 +75,10 @@ const struct verb verbs[] = {
 		"vectl list -o name,state,memory --state running", verb_list},
 	{"info", NULL, "NAME", "everything of one VE", NULL, "vectl info web1", verb_info},
 	{"ps", NULL, "NAME", "its processes, with host and guest pids", NULL, "vectl ps web1", verb_ps},
-	{"logs", NULL, "NAME [-f] [-n N]", "what its console printed",
+	{"logs", NULL, "NAME [-f] [-n N] [--journal]", "what its console printed",
 		"  -f, --follow             and what it prints from now on\n"
-		"  -n, --lines=N            the last N lines\n",
+		"  -n, --lines=N            the last N lines\n"
+		"  --journal                the guest's journal instead, from journalctl inside\n",
 		"vectl logs web1 -n 50 -f", verb_logs},
 	{"stat", NULL, "[NAME...] [-i SEC]", "what VEs use",
 		"  -i, --interval=SEC       what CPU use in percent is measured over (0.25)\n", "vectl stat web1 db1",

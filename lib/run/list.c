@@ -241,6 +241,32 @@ static void write_userns(struct json_writer *w, const struct id_range *ids, int 
 	jw_end(w);
 }
 
+static int read_machine_id(const char *root, char **ret)
+{
+	cleanup_fd int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return dir < 0 ? -errno : read_file_at(dir, "etc/machine-id", 64, ret, NULL);
+}
+
+/*
+ * The guest's, from its disk or its image, with no link of the guest's followed; null where there is none yet. It is
+ * by this that journals of many machines are told apart.
+ */
+static void write_machine_id(struct json_writer *w, struct ve *ve)
+{
+	char path[PATH_MAX];
+	cleanup_free char *text = NULL;
+	FORMAT(path, "%s/ve/%s/disk/upper", ve->host->data, ve->name);
+	int r = read_machine_id(path, &text);
+	FORMAT(path, "%s/ve/%s/image/rootfs", ve->host->data, ve->name);
+	if (r == -ENOENT)
+		r = read_machine_id(path, &text);
+	if (r >= 0 && strspn(text, "0123456789abcdef") == 32 && strspn(text + 32, "\n") == strlen(text + 32)) {
+		text[32] = 0;
+		jw_string(w, "machine_id", text);
+	} else
+		jw_null(w, "machine_id");
+}
+
 /* What it runs without, before what this host cannot do at all. */
 static void write_start_notes(struct json_writer *w, struct ve *ve)
 {
@@ -277,6 +303,7 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	jw_object(w, "ve");
 	write_ve(w, ve, &rt, tree, e);
 	write_identity(w, s, ve);
+	write_machine_id(w, ve);
 	write_processes(w, &rt);
 	write_userns(w, &ids, rt.alive ? rt.privileged : spec_integer(s, "privileged", 0) != 0);
 	if (rt.alive && rt.init)

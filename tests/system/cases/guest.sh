@@ -368,3 +368,45 @@ test_credentials() {
 		ok vectl destroy --force "$name"
 	done
 }
+
+# ---- the journal
+
+# limit test_journal 180
+test_journal() {
+	local releases release name pid
+	busybox_ve j1
+	fails 1 vectl logs j1 --journal
+	like "$ERR" 'j1: logs: this guest keeps no journal.*without --journal'
+	ok vectl destroy --force j1
+	releases=$(debians)
+	for release in $releases; do
+		name=j$release
+		ok vectl create "$name" --image "plain/$release"
+		fails 4 vectl logs "$name" --journal
+		ok vectl start "$name" --wait=ready --timeout 60
+		guest "$name" sh -c "printf 'hello from inside\\n' | systemd-cat -t tester; journalctl --sync"
+		ok vectl logs "$name" --journal
+		like "$OUT" 'systemd\[1\]: .*Reached target'
+		like "$OUT" 'tester\[[0-9]+\]: hello from inside$'
+		ok vectl logs "$name" --journal -n 3
+		eq "$(wc -l <<<"$OUT")" 3 'lines'
+		ok vectl logs "$name" --journal -n 2 --json
+		eq "$(json "len(d['lines'])" <<<"$OUT")" 2
+		vectl logs "$name" --journal -f -n 1 >"$T_TMP.follow" 2>&1 </dev/null &
+		pid=$!
+		until_ 10 test -s "$T_TMP.follow"
+		guest "$name" sh -c "echo 'hello again' | systemd-cat -t tester"
+		until_ 10 grep -q 'tester.*hello again' "$T_TMP.follow"
+		kill -INT "$pid" 2>/dev/null || true
+		kill -TERM "$pid"
+		wait "$pid" || true
+		until_ 10 sh -c "! vectl ps $name | grep -q 'journalctl.*--follow'"
+		# Escape sequences of the guest's do not reach a terminal.
+		guest "$name" sh -c "printf 'evil\\033]0;title\\007x\\n' | systemd-cat -t tester; journalctl --sync"
+		ok pty -- vectl logs "$name" --journal -n 5
+		unlike "$OUT" $'\033]' 'an escape sequence'
+		guest "$name" cat /etc/machine-id
+		eq "$(info "$name" "d['machine_id']")" "$OUT"
+		ok vectl destroy --force "$name"
+	done
+}
