@@ -189,6 +189,23 @@ static int bind_run_host(void)
 	return 0;
 }
 
+/* Through the VE's own proc, by the VE's root: what belongs to no namespace of the VE's is refused by the kernel. */
+static int set_sysctl(const char *name, const char *value)
+{
+	char path[256];
+	struct text t = {path, path + sizeof path};
+	text_add(&t, "sys/");
+	char *p = t.at;
+	text_add(&t, name);
+	/* As sysctl(8) has it: a slash in a name stands for a dot, as in the name of an interface. */
+	for (; *p; p++)
+		*p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+	int fd = TRY(name, sys_openat2(v.proc, path, O_WRONLY, 0, NO_LINKS));
+	TRY(name, write(fd, value, strlen(value)));
+	close(fd);
+	return 0;
+}
+
 static int boot_id(void)
 {
 	unsigned char id[16];
@@ -392,6 +409,8 @@ static int init_step(const struct wire_step *s, struct boot *b)
 		return console();
 	case OP_MOUNT:
 		return mount_step(s);
+	case OP_SYSCTL:
+		return set_sysctl(s0, wire_string(plan, s, 1));
 	case OP_BIND_RUN_HOST:
 		return bind_run_host();
 	case OP_BOOT_ID:

@@ -254,6 +254,17 @@ static void guard_proc(struct builder *b)
 	plan_set_list(b, s, 1, writable);
 }
 
+static int add_sysctl(const char *path, const char *text, void *arg)
+{
+	struct builder *b = arg;
+	if (strncmp(path, "sysctl.", 7))
+		return 0;
+	struct plan_step *s = plan_add(b, OP_SYSCTL);
+	plan_set_text(b, s, 0, "%s", path + 7);
+	plan_set_text(b, s, 1, "%s", text);
+	return 0;
+}
+
 static void init_mounts(struct builder *b)
 {
 	struct plan_step *s = plan_add(b, OP_OVERLAY);
@@ -276,6 +287,7 @@ static void init_mounts(struct builder *b)
 		plan_set_text(b, s, 2, "%s", mounts[i].options);
 		s->n[0] = mounts[i].attr;
 	}
+	spec_each(b->in->spec, add_sysctl, b);
 	plan_add(b, OP_BIND_RUN_HOST);
 	if (privileged(b))
 		guard_proc(b);

@@ -51,6 +51,29 @@ static int check_capabilities(const struct spec *s, const struct place *at, cons
 	return 0;
 }
 
+/* ---- sysctls: the form of the key says what is of a namespace; here, whether the VE has that namespace itself */
+
+static int check_sysctl(const struct spec *s, const struct place *at, const struct value *v)
+{
+	const char *network = spec_string(s, "network");
+	static const char *const users[] = {"sysctl.user.", "sysctl.kernel.pid_max", "sysctl.kernel.ns_last_pid"};
+	size_t i;
+
+	if (strlen(v->path) > 200)
+		return spec_fail(
+			at, v->path, VE_E_SPEC, E2BIG, "check its name", "%.64s...: the name is too long", v->path);
+	if (!strncmp(v->path, "sysctl.net.", 11) && network && !strcmp(network, "host"))
+		return spec_fail(at, v->path, VE_E_SPEC, EINVAL,
+			"set it on the host, or give the VE a network of its own",
+			"%s: with network=host it is the host's", v->path);
+	for (i = 0; i < ARRAY_SIZE(users) && spec_integer(s, "privileged", 0); i++)
+		if (!strncmp(v->path, users[i], strlen(users[i])))
+			return spec_fail(at, v->path, VE_E_SPEC, EINVAL, "set it on the host",
+				"%s: it is the host's, since a privileged VE has no user namespace of its own",
+				v->path);
+	return 0;
+}
+
 /* ---- all */
 
 /* By row, as the table of keys has it. */
@@ -60,6 +83,7 @@ static const struct {
 } checks[] = {
 	{"caps.keep", check_capabilities},
 	{"caps.drop", check_capabilities},
+	{"sysctl.*", check_sysctl},
 };
 
 int spec_check_values(const struct spec *s, const struct place *at)

@@ -92,7 +92,7 @@ const struct spec_key spec_keys[] = {
 	{"caps.drop", SPEC_LIST, 0, 0, 64, NULL, NULL, "Capabilities that nothing in the VE has: net_raw,mknod."},
 	{"seccomp", SPEC_STRING, 0, 0, 4096, NULL, "default", "The system call filter: default, strict, unconfined, or a file."},
 	{"apparmor", SPEC_STRING, U, 0, 255, NULL, NULL, "The AppArmor profile."},
-	{"sysctl.*", SPEC_STRING, U | SPEC_FREE_KEY, 0, 4096, NULL, NULL, "A sysctl that belongs to one of the VE's namespaces."},
+	{"sysctl.*", SPEC_STRING, SPEC_FREE_KEY, 0, 1024, NULL, NULL, "A sysctl that belongs to one of the VE's namespaces, set before init is there: net.*, user.*, fs.mqueue.*, kernel.shm*, kernel.msg*, kernel.sem."},
 	{"boot.auto", SPEC_BOOL, U, 0, 0, NULL, NULL, "Whether the VE starts with the host."},
 	{"boot.order", SPEC_INTEGER, U, 0, 1000000, NULL, NULL, "Lower starts first."},
 	{"boot.delay", SPEC_SECONDS, U, 0, 86400, NULL, NULL, "Wait after this VE before the next one is started."},

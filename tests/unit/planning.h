@@ -34,6 +34,7 @@ static const struct spec_case spec_cases[] = {
 			"mount.disk.options=ro,nosuid,noload", "mount.tmp.type=tmpfs", "mount.tmp.target=/scratch",
 			"mount.tmp.options=size=64M,noexec"},
 		1},
+	{"sysctl", {"sysctl.net.ipv4.ip_forward=1", "sysctl.kernel.shmmax=65536", "sysctl.kernel.sem=32000 1 1 1"}, 1},
 	{"on-exit", {"boot.on_exit=restart-on-failure"}, 1},
 };
 

@@ -156,3 +156,58 @@ test_on_exit_default() {
 	eq "$(boots od)" 1
 	ok vectl destroy --force od
 }
+
+test_sysctl() {
+	busybox_ve sy --set sysctl.net.ipv4.ip_forward=1 --set sysctl.net.ipv4.conf.lo.rp_filter=2 \
+		--set 'sysctl.net.ipv4.ping_group_range=0 65535'
+	local before
+	before=$(cat /proc/sys/net/ipv4/ip_forward)
+	guest sy cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/lo/rp_filter
+	eq "$OUT" $'1\n2' 'sysctls of the network'
+	guest sy cat /proc/sys/net/ipv4/ping_group_range
+	eq "$OUT" $'0\t65535'
+	eq "$(cat /proc/sys/net/ipv4/ip_forward)" "$before" "the host's own"
+	# Set again at each boot.
+	guest sy sh -c 'echo 0 > /proc/sys/net/ipv4/ip_forward'
+	try vectl exec sy -- reboot
+	until_ 15 sh -c "vectl info sy --json | grep -q '\"boot\": *2\b'"
+	until_ 5 vectl exec sy -- true
+	guest sy cat /proc/sys/net/ipv4/ip_forward
+	eq "$OUT" 1 'after a reboot'
+	ok vectl stop sy
+	ok vectl set sy sysctl.net.ipv4.no_such_thing=1
+	refuses_start sy 'sysctl: net.ipv4.no_such_thing: .*no such sysctl'
+	ok vectl unset sy sysctl.net.ipv4.no_such_thing
+	ok vectl set sy sysctl.net.ipv4.ip_forward=many
+	refuses_start sy 'sysctl: net.ipv4.ip_forward: .*does not take that value'
+	ok vectl unset sy sysctl.net.ipv4.ip_forward
+	local key
+	for key in vm.swappiness kernel.panic kernel.core_pattern fs.file-max kernel.hostname net..x; do
+		fails 2 vectl set sy "sysctl.$key=1"
+	done
+	ok vectl destroy --force sy
+}
+
+refuses_start() { # NAME PATTERN: the first line of a start that fails
+	try vectl start "$1"
+	eq "$STATUS" 1 'status of a refused start'
+	like "$(head -n 1 <<<"$ERR")" "$2"
+	eq "$(state "$1")" stopped
+	[ ! -e "$VECTL_ROOT/run/vectl/$1" ] || die 'a refused start left a runtime folder'
+}
+
+test_sysctl_of_ipc() {
+	local kernel
+	kernel=$(uname -r)
+	[ "$(printf '%s\n' 6.9 "$kernel" | sort -V | head -n 1)" = 6.9 ] ||
+		skip "on kernel $kernel the host's root alone sets kernel.shm* and fs.mqueue.* (6.9 lets a VE)"
+	local before
+	before=$(cat /proc/sys/kernel/shmmni)
+	busybox_ve si --set sysctl.kernel.shmmni=77 --set sysctl.fs.mqueue.msg_max=5 --set 'sysctl.kernel.sem=100 200 30 40'
+	guest si cat /proc/sys/kernel/shmmni /proc/sys/fs/mqueue/msg_max
+	eq "$OUT" $'77\n5'
+	guest si cat /proc/sys/kernel/sem
+	eq "$OUT" $'100\t200\t30\t40'
+	eq "$(cat /proc/sys/kernel/shmmni)" "$before" "the host's own"
+	ok vectl destroy --force si
+}
