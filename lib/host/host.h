@@ -47,6 +47,7 @@ struct host_child {
 	const char *const *argv; /* argv[0] is the path */
 	const char *const *envp; /* NULL: a clean PATH, HOME, LANG=C.UTF-8, TERM=dumb */
 	int in, out, err;        /* -1: /dev/null */
+	int timeout_ms;          /* 0: none; after it the process group is killed, and the result is -ETIMEDOUT */
 	int line_fd;             /* 0: none; else 3: lines are read from there */
 	void (*on_line)(void *arg, const char *line);
 	void *arg;

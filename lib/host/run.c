@@ -119,11 +119,12 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Until the child has ended. Returns 1 when it was ended because the caller gave up. */
+/* Until the child has ended. Returns 1 when it was ended because the caller gave up, -ETIMEDOUT when its time was over.
+ */
 static int attend(struct ve_host *host, pid_t pid, int pidfd, int line, struct line_reader *reader)
 {
-	int64_t kill_at = 0;
-	int cancelled = 0;
+	int64_t kill_at = reader->child->timeout_ms ? now_ms() + reader->child->timeout_ms : 0;
+	int cancelled = 0, timed_out = 0;
 	for (;;) {
 		struct pollfd fds[] = {
 			{.fd = pidfd, .events = POLLIN},
@@ -138,19 +139,20 @@ static int attend(struct ve_host *host, pid_t pid, int pidfd, int line, struct l
 		int n = poll(fds, ARRAY_SIZE(fds), timeout);
 		if (n < 0 && errno != EINTR) {
 			kill(-pid, SIGKILL);
-			return cancelled;
+			return timed_out ? -ETIMEDOUT : cancelled;
 		}
 		if (n < 0)
 			continue;
 		if (n == 0) {
 			kill(-pid, SIGKILL);
 			kill_at = 0;
+			timed_out = !cancelled;
 			continue;
 		}
 		if (fds[1].revents && read_lines(reader, line))
 			line = -1;
 		if (fds[0].revents)
-			return cancelled;
+			return timed_out ? -ETIMEDOUT : cancelled;
 		if (fds[2].revents) {
 			cancelled = 1;
 			kill(-pid, SIGTERM);
@@ -201,6 +203,9 @@ int host_run(struct ve_host *host, const struct host_child *child, struct error 
 			"%s: its exit status was taken by somebody else", child->argv[0]);
 	if (line_read >= 0)
 		read_lines(&reader, line_read);
+	if (cancelled < 0)
+		return error_set(e, VE_E_TIMEOUT, ETIMEDOUT, tried, NULL, "%s: it took longer than %g seconds",
+			child->argv[0], child->timeout_ms / 1000.0);
 	if (cancelled) {
 		host_cancelled(host, e);
 		return -EINTR;

@@ -135,6 +135,17 @@ static const char *seccomp_profile(const struct builder *b)
 	return privileged(b) ? "privileged" : "default";
 }
 
+static void hooks_part(struct builder *b)
+{
+	const char *before = spec_string(b->in->spec, "hooks.pre-start"),
+		   *after = spec_string(b->in->spec, "hooks.post-stop");
+	if (!before && !after)
+		return;
+	struct plan_step *s = plan_add(b, OP_HOOKS);
+	plan_set_text(b, s, 0, "%s", before ?: "none");
+	plan_set_text(b, s, 1, "%s", after ?: "none");
+}
+
 static void host_part(struct builder *b)
 {
 	const struct plan_input *in = b->in;
@@ -145,6 +156,7 @@ static void host_part(struct builder *b)
 	s->n[0] = in->ids.base;
 	s->n[1] = in->ids.owner;
 	plan_set_text(b, plan_add(b, OP_RUNTIME_DIR), 0, "%s", in->run_dir);
+	hooks_part(b);
 	cgroups(b);
 	s = plan_add(b, OP_DISK_LAYER);
 	plan_set_text(b, s, 0, "%s", in->data_dir);

@@ -86,7 +86,8 @@ enum plan_actor {
 	X(MOUNT_INSIDE, INIT, "mount-inside", "mount s0 at s1 in the VE's root, options \"s2\", attributes x0")        \
 	X(FIRST_BOOT_OPEN, INIT, "first-boot-open", "open s0, at the first boot")                                      \
 	X(FIRST_BOOT, INIT, "first-boot", "carry out what lies there, once: root's password and keys")                 \
-	X(SYSCTL, INIT, "sysctl", "set s0 to s1")
+	X(SYSCTL, INIT, "sysctl", "set s0 to s1")                                                                      \
+	X(HOOKS, CALLER, "hooks", "run the hook pre-start: s0; keep in mind post-stop: s1")
 
 /* The numbers of the trees that OPEN_LAYER clones. */
 enum plan_layer { LAYER_DISK, LAYER_IMAGE, LAYER_FIRST_BOOT = 14, LAYER_CREDENTIALS = 15 };

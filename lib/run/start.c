@@ -16,6 +16,7 @@
 #include "lib/confine/devices.h"
 #include "lib/run/event.h"
 #include "lib/run/first_boot.h"
+#include "lib/run/hooks.h"
 #include "lib/run/run.h"
 #include "lib/run/spawn.h"
 #include "lib/storage/disk.h"
@@ -23,6 +24,7 @@
 struct launch {
 	struct ve *ve;
 	const struct plan *plan;
+	const struct spec *spec;
 	struct error *e;
 	uint32_t fault_step;
 	char cgroup[512];
@@ -236,6 +238,15 @@ static int spawn_supervisor(struct launch *l, const struct plan_step *s)
 	return 0;
 }
 
+/* What pre-start prepared, post-stop takes away; one that failed has to do that itself. */
+static int run_pre_start(struct launch *l)
+{
+	int r = hooks_owe_post_stop(l->ve, l->spec, l->e);
+	if (!r && (r = hooks_run(l->ve, l->spec, "hooks.pre-start", 0, l->e)))
+		hooks_forget_post_stop(l->ve);
+	return r;
+}
+
 static int caller_step(struct launch *l, const struct plan_step *s)
 {
 	switch (s->op) {
@@ -243,6 +254,8 @@ static int caller_step(struct launch *l, const struct plan_step *s)
 		return reserve_ids(l, s);
 	case OP_RUNTIME_DIR:
 		return runtime_dir(l, s);
+	case OP_HOOKS:
+		return run_pre_start(l);
 	case OP_CGROUP_MAKE:
 	case OP_CGROUP_SET:
 	case OP_CGROUP_OWN:
@@ -410,11 +423,12 @@ static int run_plan(struct launch *l)
 	return await_report(l);
 }
 
-static int launch(struct ve *ve, const struct plan *p, const int *listen_fds, struct error *e)
+static int launch(struct ve *ve, const struct spec *s, const struct plan *p, const int *listen_fds, struct error *e)
 {
 	struct launch l = {.listen_fds = listen_fds,
 		.ve = ve,
 		.plan = p,
+		.spec = s,
 		.e = e,
 		.report = -1,
 		.fault_step = fault_from_environment(p)};
@@ -523,7 +537,7 @@ static int not_suspended(const struct spec *s, struct error *e)
 static int plan_start(struct ve *ve, unsigned listen_fds, struct spec **ret_spec, struct plan **ret, struct error *e)
 {
 	int r = spec_load(ve, ret_spec, e);
-	if (r || (r = not_suspended(*ret_spec, e)))
+	if (r || (r = not_suspended(*ret_spec, e)) || (r = hooks_check(*ret_spec, e)))
 		return r;
 	return plan_of(ve, *ret_spec, listen_fds, ret, e);
 }
@@ -552,6 +566,23 @@ static void log_failure(struct ve *ve, const struct error *e)
 	event_end(ve, w);
 }
 
+/* A VE whose start hook failed is not one that was started. */
+static int run_start_hook(struct ve *ve, const struct spec *s, struct error *e)
+{
+	struct runtime rt;
+	struct error ignored = {0};
+	if (!spec_string(s, "hooks.start"))
+		return 0;
+	int r = runtime_read(ve->host, ve->name, &rt, e);
+	if (!r && !(r = hooks_run(ve, s, "hooks.start", rt.init, e)))
+		return 0;
+	/* Undone also when it was given up: the caller learns that it does not run. */
+	cleanup_fd int keeper = runtime_open_keeper(ve, &rt, &ignored), init = runtime_open_init(ve, &rt, &ignored);
+	end_now(ve, &rt, init, keeper, &ignored);
+	undo(ve, &ignored);
+	return r;
+}
+
 static int start_locked(struct ve *ve, const struct ve_start_options *o, char top[512], struct error *e)
 {
 	cleanup_spec struct spec *s = NULL;
@@ -573,7 +604,7 @@ static int start_locked(struct ve *ve, const struct ve_start_options *o, char to
 	r = plan_start(ve, (unsigned)o->n_listen_fds, &s, &p, e);
 	if (!r) {
 		event_log(ve, "starting");
-		r = launch(ve, p, o->listen_fds, e);
+		r = launch(ve, s, p, o->listen_fds, e);
 	}
 	if (r) {
 		log_failure(ve, e);
@@ -584,7 +615,7 @@ static int start_locked(struct ve *ve, const struct ve_start_options *o, char to
 			snprintf(top, 512, "%.*s", (int)(strrchr(p->step[i].s[0], '/') - p->step[i].s[0]),
 				p->step[i].s[0]);
 	save_spec(ve, s);
-	return 0;
+	return run_start_hook(ve, s, e);
 }
 
 int ve_start(struct ve *ve, const struct ve_start_options *options)

@@ -11,6 +11,7 @@
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
 #include "lib/run/event.h"
+#include "lib/run/hooks.h"
 #include "lib/run/init_kind.h"
 #include "lib/run/run.h"
 
@@ -123,6 +124,11 @@ static int ask_and_wait(struct ve *ve, const struct runtime *rt, int keeper, int
 	int r = spec_load(ve, &s, e);
 	if (r || (r = thaw(ve, rt, e)))
 		return r;
+	/* What it had to say is in hooks.log; the VE stops all the same. */
+	struct error ignored = {0};
+	hooks_run(ve, s, "hooks.stop", rt->init, &ignored);
+	if (host_cancelled(ve->host, e))
+		return -EINTR;
 	int64_t seconds = spec_integer(s, "stop.timeout", 90), start = now_ms();
 	if (timeout_ms <= 0)
 		timeout_ms = seconds >= INT_MAX / 1000 ? -1 : (int)(seconds * 1000);

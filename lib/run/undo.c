@@ -9,6 +9,7 @@
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
 #include "lib/run/event.h"
+#include "lib/run/hooks.h"
 #include "lib/run/run.h"
 #include "lib/run/spawn.h"
 #include "lib/storage/disk.h"
@@ -69,6 +70,7 @@ int undo(struct ve *ve, struct error *e)
 	log_lost(ve, dir);
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
 	disk_settle(path);
+	hooks_pay_post_stop(ve, dir);
 	forget_id_lock(ve);
 	FORMAT(path, "%s/%s", ve->host->run, ve->name);
 	/* The record goes last, with its folder, so that an undo that is killed is run again. */

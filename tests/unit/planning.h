@@ -35,6 +35,7 @@ static const struct spec_case spec_cases[] = {
 			"mount.tmp.options=size=64M,noexec"},
 		1},
 	{"sysctl", {"sysctl.net.ipv4.ip_forward=1", "sysctl.kernel.shmmax=65536", "sysctl.kernel.sem=32000 1 1 1"}, 1},
+	{"hooks", {"hooks.pre-start=/etc/vectl/before", "hooks.post-stop=/etc/vectl/after", "hooks.start=/x"}, 1},
 	{"on-exit", {"boot.on_exit=restart-on-failure"}, 1},
 };
 

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hooks.*: executables of the host's that run as root around a VE's life. Nobody but root may have a say in what they
+ * are; they get nothing of the caller's, a bounded time, and leave no process behind.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+#include "lib/run/hooks.h"
+
+enum { TIMEOUT_MS = 60000, LINKS_MAX = 16, LOG_MAX = 256 << 10 };
+
+/* In the runtime folder while post-stop is owed: its path and the VE's uuid, a line each. */
+#define OWED "post-stop"
+
+static const char tried[] = "run the hook";
+
+static int refuse(struct error *e, const char *key, const char *path, const char *wrong, const char *remedy)
+{
+	int r = error_set(e, VE_E_FAILED, EPERM, tried, remedy, "%s: %s %s", key, path, wrong);
+	snprintf(e->subject, sizeof e->subject, "%.200s", path);
+	return r;
+}
+
+static int check_entry(const char *key, const char *path, const struct stat *st, int last, struct error *e)
+{
+	if (st->st_uid != 0)
+		return refuse(e, key, path, "is not root's", "give it to root: chown root:root");
+	if (S_ISLNK(st->st_mode))
+		return 0;
+	if (st->st_mode & 022)
+		return refuse(e, key, path, "can be written to by others than root", "chmod go-w, or move the hook");
+	if (!last && !S_ISDIR(st->st_mode))
+		return refuse(e, key, path, "is not a folder", "correct the path");
+	if (last && (!S_ISREG(st->st_mode) || !(st->st_mode & 0111)))
+		return refuse(e, key, path, "is not an executable file", "chmod +x, or correct the path");
+	return 0;
+}
+
+/* Each folder and link on the way is looked at: whoever can exchange one of them chooses what root executes. */
+static int check_hook(const char *key, const char *path, struct error *e)
+{
+	char done[PATH_MAX] = "", rest[PATH_MAX], next[PATH_MAX], target[PATH_MAX], longer[PATH_MAX];
+	struct stat st;
+	int links = 0;
+	if (stat("/", &st) || FORMAT(rest, "%s", path) < 0)
+		return error_sys(e, ENAMETOOLONG, tried, path);
+	int r = check_entry(key, "/", &st, 0, e);
+	while (!r) {
+		const char *p = rest + strspn(rest, "/");
+		size_t n = strcspn(p, "/");
+		const char *after = p + n + strspn(p + n, "/");
+		if (!n)
+			return 0;
+		if (n == 2 && !memcmp(p, "..", 2)) {
+			*(strrchr(done, '/') ?: done) = 0;
+		} else if (n != 1 || *p != '.') {
+			if (FORMAT(next, "%s/%.*s", done, (int)n, p) < 0)
+				return error_sys(e, ENAMETOOLONG, tried, path);
+			if (lstat(next, &st))
+				return error_set(e, VE_E_FAILED, errno, tried, "make it, or unset the key",
+					"%s: %s: %s", key, next, strerror(errno));
+			r = check_entry(key, next, &st, !*after, e);
+			if (!r && S_ISLNK(st.st_mode)) {
+				ssize_t size = readlink(next, target, sizeof target - 1);
+				if (size < 0 || links++ == LINKS_MAX)
+					return refuse(e, key, next,
+						size < 0 ? strerror(errno) : "leads through too many links",
+						"correct the path");
+				target[size] = 0;
+				if (FORMAT(longer, "%s/%s", target, after) < 0)
+					return error_sys(e, ENAMETOOLONG, tried, next);
+				if (*target == '/')
+					*done = 0;
+				memcpy(rest, longer, sizeof rest);
+				/* without the slash that the joint put there */
+				size = (ssize_t)strlen(rest);
+				if (!*after && size > 1)
+					rest[size - 1] = 0;
+				continue;
+			}
+			memcpy(done, next, sizeof done);
+		}
+		memmove(rest, after, strlen(after) + 1);
+	}
+	return r;
+}
+
+int hooks_check(const struct spec *s, struct error *e)
+{
+	static const char *const keys[] = {"hooks.pre-start", "hooks.start", "hooks.stop", "hooks.post-stop"};
+	int r = 0;
+	for (size_t i = 0; !r && i < ARRAY_SIZE(keys); i++)
+		if (spec_string(s, keys[i]))
+			r = check_hook(keys[i], spec_string(s, keys[i]), e);
+	return r;
+}
+
+/* ---- */
+
+static int open_log(struct ve *ve)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	FORMAT(path, "%s/ve/%s/hooks.log", ve->host->data, ve->name);
+	int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0 && !fstat(fd, &st) && st.st_size > LOG_MAX && ftruncate(fd, 0)) {
+		/* it grows on */
+	}
+	return fd;
+}
+
+/* What the hook said last, for the message of its failure. */
+static void last_line(int log, char *buf, size_t size)
+{
+	char tail[512];
+	struct stat st;
+	*buf = 0;
+	if (log < 0 || fstat(log, &st))
+		return;
+	off_t at = st.st_size > (off_t)sizeof tail - 1 ? st.st_size - ((off_t)sizeof tail - 1) : 0;
+	ssize_t n = pread(log, tail, sizeof tail - 1, at);
+	while (n > 0 && tail[n - 1] == '\n')
+		n--;
+	tail[n > 0 ? n : 0] = 0;
+	const char *line = strrchr(tail, '\n');
+	snprintf(buf, size, "%.200s", line ? line + 1 : tail);
+	for (char *p = buf; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+}
+
+/* A wait status of the hook's, as a result. */
+static int judge(const char *key, const char *path, int status, int log, struct error *e)
+{
+	char said[256], wrong[64];
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return 0;
+	if (WIFEXITED(status))
+		FORMAT(wrong, "exit status %d", WEXITSTATUS(status));
+	else
+		FORMAT(wrong, "ended by signal %d", WTERMSIG(status));
+	last_line(log, said, sizeof said);
+	int r = error_set(e, VE_E_FAILED, ECANCELED, tried, "its output is in hooks.log beside the VE's ve.json",
+		"%s: %s: %s%s%s", key, path, wrong, *said ? ": " : "", said);
+	snprintf(e->subject, sizeof e->subject, "%.200s", path);
+	return r;
+}
+
+static int run(struct ve *ve, const char *key, const char *path, const char *uuid, pid_t init, struct error *e)
+{
+	char env[8][PATH_MAX];
+	const char *envp[10] = {0}, *hook = strchr(key, '.') + 1, *argv[] = {path, ve->name, hook, NULL};
+	size_t n = 0;
+	int r = check_hook(key, path, e);
+	if (r)
+		return r;
+	FORMAT(env[n], "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), n++;
+	FORMAT(env[n], "LANG=C.UTF-8"), n++;
+	FORMAT(env[n], "VE_NAME=%s", ve->name), n++;
+	FORMAT(env[n], "VE_UUID=%s", uuid), n++;
+	FORMAT(env[n], "VE_HOOK=%s", hook), n++;
+	FORMAT(env[n], "VE_SPEC=%s/ve/%s/ve.json", ve->host->data, ve->name), n++;
+	if (*ve->host->root)
+		FORMAT(env[n], "VECTL_ROOT=%s", ve->host->root), n++;
+	if (init > 0)
+		FORMAT(env[n], "VE_INIT_PID=%d", init), n++;
+	for (size_t i = 0; i < n; i++)
+		envp[i] = env[i];
+	cleanup_fd int log = open_log(ve);
+	struct host_child child = {
+		.argv = argv, .envp = envp, .in = -1, .out = log, .err = log, .timeout_ms = TIMEOUT_MS};
+	struct error why = {0};
+	r = host_run(ve->host, &child, &why);
+	if (r == -ETIMEDOUT)
+		return error_set(e, VE_E_TIMEOUT, ETIMEDOUT, tried, "make it quicker, or let it start a service",
+			"%s: %s: killed after %d seconds", key, path, TIMEOUT_MS / 1000);
+	if (r < 0)
+		return error_set(e, why.code, -r, tried, why.remedy, "%s: %s", key, why.wrong);
+	return judge(key, path, r, log, e);
+}
+
+int hooks_run(struct ve *ve, const struct spec *s, const char *key, pid_t init, struct error *e)
+{
+	const char *path = spec_string(s, key);
+	return path ? run(ve, key, path, spec_string(s, "uuid") ?: "", init, e) : 0;
+}
+
+int hooks_owe_post_stop(struct ve *ve, const struct spec *s, struct error *e)
+{
+	const char *path = spec_string(s, "hooks.post-stop"), *uuid = spec_string(s, "uuid");
+	char text[PATH_MAX + 64];
+	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
+	if (!path)
+		return 0;
+	cleanup_fd int fd = openat(dir, OWED, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int n = FORMAT(text, "%s\n%s\n", path, uuid ?: "");
+	int r = n < 0 ? n : fd < 0 ? -errno : write_all(fd, text, (size_t)n);
+	return r < 0 ? error_sys(e, -r, tried, "hooks.post-stop") : 0;
+}
+
+void hooks_forget_post_stop(struct ve *ve)
+{
+	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
+	unlinkat(dir, OWED, 0);
+}
+
+void hooks_pay_post_stop(struct ve *ve, int dir)
+{
+	cleanup_free char *text = NULL;
+	struct error ignored = {0};
+	if (read_file_at(dir, OWED, PATH_MAX + 64, &text, NULL) < 0)
+		return;
+	/* Before it runs, not after: whoever finds this folder when we are killed does not run it a second time. */
+	if (unlinkat(dir, OWED, 0))
+		return;
+	char *uuid = strchr(text, '\n'), *end = uuid ? strchr(uuid + 1, '\n') : NULL;
+	if (!end)
+		return; /* the start was killed before it was whole, and nothing had run yet */
+	*uuid++ = 0;
+	*end = 0;
+	/* What is to be undone is undone even if the caller has given up waiting. */
+	int cancel_fd = ve->host->cancel_fd;
+	ve->host->cancel_fd = -1;
+	run(ve, "hooks.post-stop", text, uuid, 0, &ignored);
+	ve->host->cancel_fd = cancel_fd;
+}

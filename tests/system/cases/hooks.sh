@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# hooks.*: what root's executables are told, when they run, how often, and which are refused.
+
+# A folder that only root can change, all the way up; where the tests' own is not, the cases cannot be.
+hooks_folder() {
+	HOOKS=/var/lib/vectl-test-hooks.$$
+	rm -rf "$HOOKS"
+	mkdir -m 755 "$HOOKS"
+	LOG=$HOOKS/log
+	: >"$LOG"
+	trap 'rm -rf "$HOOKS"' EXIT
+}
+
+hook() { # NAME SCRIPT
+	printf '#!/bin/sh\n%s\n' "$2" >"$HOOKS/$1"
+	chmod 755 "$HOOKS/$1"
+}
+
+test_each_in_its_time() {
+	hooks_folder
+	hook all "echo \"\$VE_HOOK \$1 \$2 \$VE_NAME \$VE_UUID\" >> $LOG"
+	ok vectl create hk --image busybox --set "hooks.pre-start=$HOOKS/all" --set "hooks.start=$HOOKS/all" \
+		--set "hooks.stop=$HOOKS/all" --set "hooks.post-stop=$HOOKS/all"
+	local uuid
+	uuid=$(vectl get hk uuid)
+	eq "$(cat "$LOG")" '' 'hooks of a create'
+	ok vectl start hk --wait=ready
+	eq "$(cat "$LOG")" "pre-start hk pre-start hk $uuid"$'\n'"start hk start hk $uuid"
+	: >"$LOG"
+	try vectl exec hk -- reboot
+	until_ 15 sh -c "vectl info hk --json | grep -q '\"boot\": *2\b'"
+	eq "$(cat "$LOG")" '' 'hooks of a reboot in place'
+	ok vectl stop hk
+	eq "$(cat "$LOG")" "stop hk stop hk $uuid"$'\n'"post-stop hk post-stop hk $uuid"
+	: >"$LOG"
+	ok vectl start hk
+	ok vectl stop --force hk
+	eq "$(awk '{ print $1 }' "$LOG" | paste -sd ' ')" 'pre-start start post-stop' 'with stop --force'
+	: >"$LOG"
+	ok vectl start hk
+	ok vectl destroy --force hk
+	eq "$(awk '{ print $1 }' "$LOG" | paste -sd ' ')" 'pre-start start post-stop' 'with destroy'
+}
+
+test_what_a_hook_gets() {
+	hooks_folder
+	hook env "env | sort > $HOOKS/env.out; cat >> $HOOKS/env.out; ls -l /proc/\$\$/fd; echo said"
+	ok vectl create he --image busybox --set "hooks.start=$HOOKS/env"
+	SECRET=mine vectl start he 9<"$0"
+	like "$(cat "$HOOKS/env.out")" '^VE_NAME=he$'
+	like "$(cat "$HOOKS/env.out")" '^VE_HOOK=start$'
+	like "$(cat "$HOOKS/env.out")" "^VE_INIT_PID=$(info he "d['pid']")\$"
+	like "$(cat "$HOOKS/env.out")" "^VECTL_ROOT=$VECTL_ROOT\$"
+	like "$(cat "$HOOKS/env.out")" "^VE_SPEC=$VECTL_ROOT/var/lib/vectl/ve/he/ve.json\$"
+	unlike "$(cat "$HOOKS/env.out")" 'SECRET|^HOME='
+	local said
+	said=$(cat "$VECTL_ROOT/var/lib/vectl/ve/he/hooks.log")
+	like "$said" '^said$'
+	eq "$(grep -c -- '->' <<<"$said")" 4 'open files of a hook, with its script'
+	like "$said" ' 0 -> /dev/null'
+	ok vectl destroy --force he
+}
+
+test_failing_pre_start() {
+	hooks_folder
+	hook bad "echo post >> $LOG.post; echo some; echo 'the disk is not there'; exit 7"
+	hook post "echo post-stop >> $LOG"
+	ok vectl create hf --image busybox --set "hooks.pre-start=$HOOKS/bad" --set "hooks.post-stop=$HOOKS/post"
+	try vectl start hf
+	eq "$STATUS" 1
+	like "$ERR" "hooks.pre-start: $HOOKS/bad: exit status 7: the disk is not there"
+	eq "$(state hf)" stopped
+	eq "$(pids_of hf)" ''
+	[ ! -e "$VECTL_ROOT/run/vectl/hf" ] || die 'a refused start left a runtime folder'
+	eq "$(cat "$LOG")" '' 'post-stop after a pre-start that failed'
+	# A start that fails after pre-start is undone, and so is what that prepared.
+	hook bad true
+	ok vectl set hf init=/no/such/init
+	exits 1 vectl start hf
+	eq "$(cat "$LOG")" post-stop 'post-stop after a start that failed'
+	ok vectl destroy --force hf
+	eq "$(cat "$LOG")" post-stop
+}
+
+test_failing_start_hook() {
+	hooks_folder
+	hook bad 'exit 1'
+	hook post "echo post-stop >> $LOG"
+	ok vectl create hs --image busybox --set "hooks.start=$HOOKS/bad" --set "hooks.post-stop=$HOOKS/post"
+	try vectl start hs
+	eq "$STATUS" 1
+	like "$ERR" 'hooks.start: .*exit status 1'
+	eq "$(state hs)" stopped
+	eq "$(pids_of hs)" ''
+	eq "$(cat "$LOG")" post-stop
+	ok vectl destroy --force hs
+}
+
+test_post_stop_after_a_crash() {
+	hooks_folder
+	hook post "echo post-stop >> $LOG"
+	ok vectl create hc --image busybox --set "hooks.post-stop=$HOOKS/post"
+	ok vectl start hc --wait=ready
+	kill -KILL "$(info hc "d['keeper']")"
+	until_ 10 [ -s "$LOG" ]
+	until_ 10 [ ! -e "$VECTL_ROOT/run/vectl/hc" ]
+	ok vectl start hc --wait=ready
+	eq "$(cat "$LOG")" post-stop 'after a keeper that was killed'
+	: >"$LOG"
+	# The guest powers itself off: nobody stops it but itself, and the reaper sees it.
+	try vectl exec hc -- poweroff
+	until_ 15 [ -s "$LOG" ]
+	until_ 10 [ ! -e "$VECTL_ROOT/run/vectl/hc" ]
+	eq "$(cat "$LOG")" post-stop 'after a poweroff inside'
+	ok vectl destroy --force hc
+	eq "$(cat "$LOG")" post-stop
+}
+
+test_hooks_that_others_could_change() {
+	hooks_folder
+	hook good true
+	ok vectl create hb --image busybox
+	local wrong
+	refused_hook() { # PATTERN PATH
+		ok vectl set hb "hooks.stop=$2"
+		fails 1 vectl start hb
+		like "$ERR" "hooks.stop: $1"
+		eq "$(state hb)" stopped
+	}
+	refused_hook "$HOOKS/none: No such file" "$HOOKS/none"
+	chmod 775 "$HOOKS/good"
+	refused_hook "$HOOKS/good can be written to by others" "$HOOKS/good"
+	chmod 644 "$HOOKS/good"
+	refused_hook "$HOOKS/good is not an executable file" "$HOOKS/good"
+	chmod 755 "$HOOKS/good"
+	chown 1000 "$HOOKS/good"
+	refused_hook "$HOOKS/good is not root's" "$HOOKS/good"
+	chown 0 "$HOOKS/good"
+	refused_hook "$HOOKS is not an executable file" "$HOOKS"
+	mkdir "$HOOKS/open"
+	cp "$HOOKS/good" "$HOOKS/open/good"
+	chmod 777 "$HOOKS/open"
+	refused_hook "$HOOKS/open can be written to by others" "$HOOKS/open/good"
+	chmod 1777 "$HOOKS/open"
+	refused_hook "$HOOKS/open can be written to by others" "$HOOKS/open/good"
+	ln -s open/good "$HOOKS/link"
+	refused_hook "$HOOKS/open can be written to by others" "$HOOKS/link"
+	ln -s "$HOOKS/good" "$HOOKS/open/back"
+	ln -s "$HOOKS/open/back" "$HOOKS/twice"
+	refused_hook "$HOOKS/open can be written to by others" "$HOOKS/twice"
+	ln -s self "$HOOKS/self"
+	refused_hook '.*' "$HOOKS/self"
+	# A link of root's in folders of root's is as good as what it leads to.
+	ln -s ../"${HOOKS##*/}"/good "$HOOKS/fine"
+	ok vectl set hb "hooks.stop=$HOOKS/fine"
+	ok vectl start hb
+	ok vectl destroy --force hb
+}
+
+test_what_a_hook_leaves_running() {
+	hooks_folder
+	hook left "sleep 300 & echo \$! > $HOOKS/pid; trap '' TERM; echo here"
+	ok vectl create hl --image busybox --set "hooks.start=$HOOKS/left"
+	ok vectl start hl
+	until_ 5 sh -c "! kill -0 $(cat "$HOOKS/pid") 2>/dev/null || grep -q '^State:.*Z' /proc/$(cat "$HOOKS/pid")/status"
+	ok vectl destroy --force hl
+}
