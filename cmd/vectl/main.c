@@ -7,7 +7,7 @@
 
 static const char start_options[] =
 	"  --all                    every VE that is not running\n"
-	"  --wait=running|ready     return when init has been exec'd (default), or when it says that it is ready\n"
+	"  --wait=running|ready     return when init has been exec'd (default), or when the guest is up\n"
 	"  --timeout=SEC            of --wait=ready (120); the VE keeps running\n"
 	"  --foreground             stay until the VE has stopped; SIGINT and SIGTERM stop it\n"
 	"  --console                connect to its console\n";

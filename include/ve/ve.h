@@ -178,8 +178,9 @@ int ve_pause(struct ve *ve);  /* all processes are frozen on return. -EINVAL and
 int ve_resume(struct ve *ve); /* -EINVAL and VE_E_STATE: it is not paused */
 /*
  * Waits for `state`, and with VE_RUNNING and `ready` non-zero until init is ready; does nothing to the VE. timeout_ms 0
- * looks once. -ETIMEDOUT and VE_E_TIMEOUT; with `ready`: -ESRCH and VE_E_STATE: it is stopped; -ESRCH and VE_E_FAILED:
- * it ended before it was ready.
+ * looks once. Of inits that do not say READY=1 it is seen from outside, which takes a look every 100 ms. -ETIMEDOUT and
+ * VE_E_TIMEOUT; with `ready`: -ESRCH and VE_E_STATE: it is stopped; -ESRCH and VE_E_FAILED: it ended before it was
+ * ready.
  */
 int ve_wait(struct ve *ve, int state, int ready, int timeout_ms);
 /*

@@ -29,8 +29,8 @@ static const struct init_kind kinds[] = {
 	{"init", READY_INITTAB, NULL, STOP_INITCTL, SIGPWR, 0, 0},
 	{"busybox", READY_INITTAB, NULL, STOP_SIGNAL, SIGUSR2, 0, 0},
 	{"openrc-init", READY_NO_CHILD, "openrc", STOP_SIGNAL, SIGTERM, 0, 1},
-	{"runit", READY_CHILD, "runsvdir", STOP_RUNLEVEL_0, 0, 0, 0},
-	{"runit-init", READY_CHILD, "runsvdir", STOP_RUNLEVEL_0, 0, 0, 0}, /* becomes runit in a moment */
+	{"runit", READY_CHILD, "runsvdir", STOP_RUNLEVEL_0, SIGCONT, 0, 0},
+	{"runit-init", READY_CHILD, "runsvdir", STOP_RUNLEVEL_0, SIGCONT, 0, 0}, /* becomes runit in a moment */
 	{"s6-svscan", READY_UNKNOWN, NULL, STOP_SIGNAL, SIGUSR2, 0, 0},
 	{"", READY_UNKNOWN, NULL, STOP_SIGNAL, SIGPWR, 0, 0},
 };
@@ -276,10 +276,10 @@ static int ask_inside(struct ve *ve)
 
 int init_ask_to_stop(const struct init_kind *kind, struct ve *ve, pid_t init, int pidfd)
 {
+	int r = 0, signal = kind->realtime ? SIGRTMIN + kind->signal : kind->signal;
 	if (kind->stop == STOP_RUNLEVEL_0)
-		return ask_inside(ve);
+		r = ask_inside(ve);
 	if (kind->stop == STOP_INITCTL && !ask_by_initctl(init, pidfd))
 		return 0;
-	int signal = kind->realtime ? SIGRTMIN + kind->signal : kind->signal;
-	return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) ? -errno : 0;
+	return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) ? -errno : r < 0 ? r : 0;
 }

@@ -19,7 +19,7 @@ enum init_ready {
 enum init_stop {
 	STOP_SIGNAL,
 	STOP_INITCTL,    /* a request for runlevel 0 into the FIFO that it reads; the signal where it has none open */
-	STOP_RUNLEVEL_0, /* /sbin/init 0, executed inside */
+	STOP_RUNLEVEL_0, /* /sbin/init 0, executed inside, and the signal */
 };
 
 struct init_kind {

@@ -112,13 +112,27 @@ everyday() { # NAME GUEST INIT REBOOT POWEROFF
 	ok vectl image remove "inits/$guest"
 }
 
-test_sysvinit_12() { everyday v12 sysvinit-12 /sbin/init reboot poweroff; }
+# One guest for each way to stop is enough for the sanitizers.
+[ -n "${T_SANITIZED:-}" ] || test_sysvinit_12() { everyday v12 sysvinit-12 /sbin/init reboot poweroff; }
 test_sysvinit_13() { everyday v13 sysvinit-13 /sbin/init 'init 6' 'shutdown -h now'; }
-test_openrc_13() { everyday o13 openrc-13 /sbin/init reboot poweroff; }
+[ -n "${T_SANITIZED:-}" ] || test_openrc_13() { everyday o13 openrc-13 /sbin/init reboot poweroff; }
 test_openrc_init_13() {
 	everyday i13 openrc-13 /sbin/openrc-init 'openrc-shutdown -r now' 'openrc-shutdown -p now'
 }
 test_runit_13() { everyday u13 runit-13 /sbin/init reboot poweroff; }
+
+# What the manual says to put into inittab for a login on the console.
+test_console_login() {
+	image_of sysvinit-13
+	ok vectl create cl --image inits/sysvinit-13
+	ok vectl start cl --wait=ready --timeout 60
+	guest cl sh -c 'echo C0:2345:respawn:/sbin/getty -8 --noclear --keep-baud console >>/etc/inittab && telinit q'
+	ok pty --expect 'login: ' --send '\x1d\x1d' -- vectl console cl
+	ok vectl stop cl --timeout 60
+	unlike "$ERR" killed 'what stop says'
+	ok vectl destroy --force cl
+	ok vectl image remove inits/sysvinit-13
+}
 
 test_busybox() {
 	ok vectl create bb --image busybox
