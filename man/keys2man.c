@@ -1,51 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * keys2man TEMPLATE: the page with the key lists where it says @supported@ and @unsupported@ alone on a line.
+ * keys2man --schema: the JSON Schema of the file.
  * keys2man --list: the keys, one a line, for the check that the page has them all.
  * Built against the same table that libve parses with, so the page cannot name a key, type or default that is not so.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/base/util.h"
 #include "lib/spec/spec.h"
-
-static const struct {
-	enum spec_type type;
-	const char *words;
-} types[] = {
-	{SPEC_STRING, "string"},
-	{SPEC_NAME, "name"},
-	{SPEC_HOSTNAME, "host name"},
-	{SPEC_UUID, "UUID"},
-	{SPEC_PATH, "absolute path"},
-	{SPEC_BOOL, "true or false"},
-	{SPEC_INTEGER, "whole number"},
-	{SPEC_SIZE, "size"},
-	{SPEC_RATE, "rate"},
-	{SPEC_SECONDS, "seconds"},
-	{SPEC_COUNT, "count"},
-	{SPEC_PERCENT, "per cent"},
-	{SPEC_LIST, "list of strings"},
-	{SPEC_ENUM, "one word"},
-	{SPEC_SIGNAL, "signal"},
-};
-
-/* Of keys that are carried out in part, the values to try: what the parser refuses as unsupported is told apart. */
-static const struct {
-	const char *key, *words;
-} tried_words[] = {
-	{"seccomp", "default|strict|unconfined|/etc/vectl/seccomp"},
-};
-
-static const char *type_words(enum spec_type type)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (types[i].type == type)
-			return types[i].words;
-	return NULL;
-}
 
 enum { COLUMNS = 76 };
 
@@ -83,23 +47,12 @@ static int is_supported(const struct spec_key *row)
 	return !(row->flags & SPEC_UNSUPPORTED);
 }
 
-static int is_refused(const char *key, const char *value)
-{
-	cleanup_spec struct spec *s = spec_new();
-	struct error e = {0};
-
-	return s && spec_put(s, key, value, &e) < 0 && e.code == VE_E_UNSUPPORTED;
-}
-
-/* "Values: a, b." and, of those that the parser refuses, "Known, but refused by this version: c." */
+/* "Values: a, b." and, of those that the parser refuses, "Refused by this version: c." */
 static void put_words(const struct spec_key *row)
 {
-	const char *words = row->choices;
+	const char *words = spec_words(row);
 	char word[64];
 
-	for (size_t i = 0; !words && i < ARRAY_SIZE(tried_words); i++)
-		if (!strcmp(tried_words[i].key, row->key))
-			words = tried_words[i].words;
 	for (int refused = 0; words && refused < 2; refused++) {
 		int n = 0;
 
@@ -108,60 +61,33 @@ static void put_words(const struct spec_key *row)
 
 			snprintf(word, sizeof(word), "%.*s", (int)k, p);
 			p += k + (p[k] == '|');
-			if (is_refused(row->key, word) != refused)
+			if (spec_word_refused(row, word) != refused)
 				continue;
 			fputs(n++ ? ", " : refused ? "Refused by this version: " : "Values: ", stdout);
-			/* a path stands for any file */
-			put_text(*word == '/' ? "a file" : word);
+			put_text(word);
 		}
 		if (n)
 			fputs(".\n", stdout);
 	}
 }
 
-static void put_range(const struct spec_key *row)
-{
-	switch (row->type) {
-	case SPEC_INTEGER:
-	case SPEC_SIZE:
-	case SPEC_RATE:
-	case SPEC_SECONDS:
-	case SPEC_COUNT:
-	case SPEC_PERCENT:
-	case SPEC_SIGNAL:
-		if (row->max >= INT64_MAX - 1)
-			printf(", %" PRId64 " or more", row->min);
-		else
-			printf(", %" PRId64 " to %" PRId64, row->min, row->max);
-		break;
-	case SPEC_STRING:
-		if (row->max > 0)
-			printf(" of up to %" PRId64 " bytes", row->max);
-		break;
-	case SPEC_LIST:
-		if (row->max > 0)
-			printf(", %" PRId64 " at most", row->max);
-		break;
-	default:
-		break;
-	}
-}
-
 static void put_key(const struct spec_key *row)
 {
+	char text[1024];
+
 	fputs(".It Va ", stdout);
 	for (const char *p = row->key; *p; p++)
 		putchar(*p == '*' ? 'K' : *p);
 	putchar('\n');
 	put_text(row->doc);
 	putchar('\n');
+	fputs(".br\nType: ", stdout);
+	spec_describe_type(row, text, sizeof(text));
+	put_text(text);
+	fputs(".\n", stdout);
 	if (!is_supported(row))
 		return;
 	put_words(row);
-	fputs(".br\nType: ", stdout);
-	fputs(type_words(row->type), stdout);
-	put_range(row);
-	fputs(".\n", stdout);
 	if (row->flags & SPEC_READONLY) {
 		fputs("Fixed when the VE is created.\n", stdout);
 		return;
@@ -171,6 +97,10 @@ static void put_key(const struct spec_key *row)
 	fputs(row->flags & SPEC_LIVE ? ".\nA change takes effect at once.\n"
 				     : ".\nA change waits for the next start.\n",
 		stdout);
+	spec_example(row, text, sizeof(text));
+	fputs("Example:\n.Ql ", stdout);
+	put_text(text);
+	fputs(" .\n", stdout);
 }
 
 static void put_keys(int supported)
@@ -190,8 +120,14 @@ int main(int argc, char **argv)
 			printf("%s\t%s\n", row->key, is_supported(row) ? "supported" : "unsupported");
 		return fflush(stdout) != 0;
 	}
+	if (argc == 2 && !strcmp(argv[1], "--schema")) {
+		cleanup_free char *schema = NULL;
+		struct error e = {0};
+
+		return spec_schema(&schema, &e) < 0 || fputs(schema, stdout) < 0 || fflush(stdout) != 0;
+	}
 	if (argc != 2 || !(f = fopen(argv[1], "re"))) {
-		fputs("usage: keys2man TEMPLATE|--list\n", stderr);
+		fputs("usage: keys2man TEMPLATE|--schema|--list\n", stderr);
 		return 2;
 	}
 	while (fgets(line, sizeof(line), f)) {

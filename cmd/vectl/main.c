@@ -34,47 +34,49 @@ const struct verb verbs[] = {
 		"  --ssh-key=FILE           a public key that may log in as root\n"
 		"  --credential=NAME=FILE   what its services find as a credential\n"
 		"  --start                  and start it\n",
-		"vectl create web1 --image debian/13 --hostname web1.example.org --start", verb_create,
+		"vectl create web1 --image debian/13 --hostname web1.example.org --start", verb_create, .takes = "-",
 		.spec_is_usage = 1},
 	{"start", NULL, NAMES " [--wait=running|ready] [--timeout SEC] [--foreground] [--console]", "boot VEs",
-		start_options, "vectl start web1 --wait=ready", verb_start},
+		start_options, "vectl start web1 --wait=ready", verb_start, .takes = "ve:stopped..."},
 	{"stop", NULL, NAMES " [--timeout SEC] [--force]", "shut VEs down", stop_options,
-		"vectl stop web1 --timeout 20", verb_stop},
+		"vectl stop web1 --timeout 20", verb_stop, .takes = "ve:live..."},
 	{"restart", NULL, NAMES " [--wait=running|ready] [--timeout SEC] [--force]", "stop and start VEs",
 		"  --all                    every VE that runs\n"
 		"  --wait=running|ready     as of start\n"
 		"  --timeout=SEC            how long stopping may take before it is killed\n"
 		"  --force                  kill it at once\n",
-		"vectl restart web1 --wait=ready", verb_restart},
+		"vectl restart web1 --wait=ready", verb_restart, .takes = "ve..."},
 	{"pause", NULL, NAMES, "freeze all processes of VEs", "  --all                    every VE that runs\n",
-		"vectl pause web1", verb_pause},
+		"vectl pause web1", verb_pause, .takes = "ve:running..."},
 	{"resume", NULL, NAMES, "let paused VEs go on", "  --all                    every VE that is paused\n",
-		"vectl resume web1", verb_resume},
+		"vectl resume web1", verb_resume, .takes = "ve:paused..."},
 	{"wait", NULL, "NAME --state=STATE [--timeout SEC]", "wait until a VE is in a state",
-		"  --state=STATE            running, ready, stopped or paused\n"
+		"  --state=STATE            of running ready stopped paused\n"
 		"  --timeout=SEC            give up then, with exit status 5\n",
 		"vectl wait web1 --state=ready --timeout 60", verb_wait},
-	{"rename", NULL, "NAME NEW", "give a stopped VE another name", NULL, "vectl rename web1 shop1", verb_rename},
+	{"rename", NULL, "NAME NEW", "give a stopped VE another name", NULL, "vectl rename web1 shop1", verb_rename,
+		.takes = "ve -"},
 	{"destroy", NULL, "NAME... [--force]", "remove VEs with their disks; asks on a terminal",
 		"  --force                  do not ask, and stop them where they run\n", "vectl destroy web1",
 		verb_destroy},
 	{"attach", "enter", "NAME [--user U] [-- CMD...]",
 		"a login shell inside, or CMD, on a terminal of the VE's own",
 		"  --user=U                 a user of the VE, by name or number (root)\n", "vectl attach web1",
-		verb_attach, .passes_status = 1},
+		verb_attach, .takes = "ve:live", .passes_status = 1},
 	{"exec", NULL, "NAME [-t] [--user U] [--env K=V]... [--cwd DIR] [--] CMD...",
 		"run one command inside; its exit status is the result",
 		"  -t, --tty                on a terminal of the VE's own\n"
 		"  --user=U                 a user of the VE, by name or number (root)\n"
 		"  --env=KEY=VALUE          one more variable of its environment\n"
 		"  --cwd=DIR                where it starts (the user's home)\n",
-		"vectl exec web1 -- systemctl is-system-running", verb_exec, .passes_status = 1},
+		"vectl exec web1 -- systemctl is-system-running", verb_exec, .takes = "ve:live", .passes_status = 1},
 	{"console", NULL, "NAME", "connect to its console; Ctrl-] Ctrl-] leaves", NULL, "vectl console web1",
-		verb_console},
+		verb_console, .takes = "ve:live"},
 	{"list", "ls", "[-o COLUMNS] [--state S] [--label K=V] [--names]", "a row a VE", list_options,
 		"vectl list -o name,state,memory --state running", verb_list},
 	{"info", NULL, "NAME", "everything of one VE", NULL, "vectl info web1", verb_info},
-	{"ps", NULL, "NAME", "its processes, with host and guest pids", NULL, "vectl ps web1", verb_ps},
+	{"ps", NULL, "NAME", "its processes, with host and guest pids", NULL, "vectl ps web1", verb_ps,
+		.takes = "ve:live"},
 	{"logs", NULL, "NAME [-f] [-n N] [--journal]", "what its console printed",
 		"  -f, --follow             and what it prints from now on\n"
 		"  -n, --lines=N            the last N lines\n"
@@ -97,11 +99,12 @@ const struct verb verbs[] = {
 	{"plan", NULL, "NAME", "what start would do on this host, without doing it", NULL, "vectl plan web1",
 		verb_plan},
 	{"get", NULL, "NAME [KEY]", "show its spec, or one key or group of keys of it", NULL,
-		"vectl get web1 stop.timeout", verb_get, .spec_is_usage = 1},
+		"vectl get web1 stop.timeout", verb_get, .takes = "ve set-key", .spec_is_usage = 1},
 	{"set", NULL, "NAME KEY=VALUE...", "change its spec; KEY+=VALUE and KEY-=VALUE for lists", NULL,
-		"vectl set web1 stop.timeout=30 labels.customer=4711", verb_set, .spec_is_usage = 1},
+		"vectl set web1 stop.timeout=30 labels.customer=4711", verb_set, .takes = "ve key=...",
+		.spec_is_usage = 1},
 	{"unset", NULL, "NAME KEY...", "keys, or groups of keys, back to the default", NULL,
-		"vectl unset web1 stop.timeout", verb_unset, .spec_is_usage = 1},
+		"vectl unset web1 stop.timeout", verb_unset, .takes = "ve set-key...", .spec_is_usage = 1},
 	{"edit", NULL, "NAME", "change its spec in an editor", NULL, "EDITOR=nano vectl edit web1", verb_edit,
 		.spec_is_usage = 1},
 	{"image", NULL, "list|build NAME|import NAME SOURCE|remove NAME", "the image store",
@@ -114,8 +117,12 @@ const struct verb verbs[] = {
 		"  --repair                 remove what a crash left\n"
 		"  --dry-run                with --repair: only say what it would do\n",
 		"vectl doctor --repair --dry-run", verb_doctor},
-	{"version", NULL, "", "the version", NULL, NULL, verb_version},
-	{"help", NULL, "[COMMAND]", "this, or how to use one command", NULL, "vectl help start", verb_help},
+	{"version", NULL, "", "the version", NULL, "vectl version --json", verb_version},
+	{"help", NULL, "[COMMAND|KEY|keys]", "this, or how to use one command or key of the spec",
+		"  --keys                   all keys for programs: name, type, changes (live, next, fixed, refused), "
+		"words\n"
+		"  --verbs                  all commands for programs: name, alias, words to complete, options\n",
+		"vectl help stop.timeout", verb_help, .takes = "topic"},
 	{0},
 };
 
@@ -160,7 +167,7 @@ static int distance(const char *a, const char *b)
 static const char *const later_verbs[] = {
 	"snapshot", "clone", "export", "import", "reinstall", "rescue", "push", "pull", "passwd", "metrics"};
 
-static int unknown_verb(struct cli *cli, const char *word)
+int cli_unknown_verb(struct cli *cli, const char *word)
 {
 	const char *nearest = NULL;
 	int least = 3; /* further away than that is no misspelling */
@@ -183,48 +190,13 @@ static int unknown_verb(struct cli *cli, const char *word)
 	return cli_usage(cli, NULL, "%s: no such command", word);
 }
 
-static void print_overview(FILE *out)
-{
-	fputs("usage: vectl [OPTION]... COMMAND [ARGUMENT]...\n\nSystem containers: virtual environments (VEs) with a "
-	      "full "
-	      "init.\n\nCommands:\n",
-		out);
-	for (const struct verb *v = verbs; v->name; v++)
-		fprintf(out, "  %-9s %s\n", v->name, v->summary);
-	fputs("\nOptions, before the command or after it:\n"
-	      "  --root=DIR       work under DIR instead of / (or VECTL_ROOT)\n"
-	      "  --json           one JSON document on stdout\n"
-	      "  --color=WHEN     auto, always or never\n"
-	      "  --progress=MODE  auto, json (JSON Lines on stdout) or none\n"
-	      "  -q, -v           say less, say more\n"
-	      "  --help, --version\n"
-	      "\n'vectl help COMMAND' tells more. A first VE:  vectl create web1 --image debian/13 --start\n",
-		out);
-}
-
-int verb_help(struct cli *cli, int argc, char **argv)
-{
-	if (argc < 2) {
-		print_overview(stdout);
-		cli->printed = 1;
-		return EXIT_DONE;
-	}
-	const struct verb *v = cli_find_verb(argv[1]);
-	if (!v)
-		return unknown_verb(cli, argv[1]);
-	printf("usage: vectl %s%s%s\n\n%s\n", v->name, *v->args ? " " : "", v->args, v->summary);
-	if (v->alias)
-		printf("\nAlso: vectl %s\n", v->alias);
-	if (v->options)
-		printf("\n%s", v->options);
-	if (v->example)
-		printf("\nExample: %s\n", v->example);
-	cli->printed = 1;
-	return EXIT_DONE;
-}
-
 int verb_version(struct cli *cli, int argc, char **argv)
 {
+	static const struct option options[] = {CLI_OPTIONS, {0}};
+
+	/* without a verb this is --version, and the options have been read */
+	if (cli->verb && cli_getopt(cli, argc, argv, "", options) != -1)
+		return cli->status;
 	if (cli->json)
 		printf("{\"format\":1,\"version\":\"%s\"}\n", ve_version());
 	else
@@ -250,14 +222,14 @@ static int run(struct cli *cli, int argc, char **argv)
 	if (optind >= argc) {
 		if (cli->json)
 			return cli_usage(cli, NULL, "a command is missing");
-		print_overview(stderr);
+		cli_print_overview(stderr);
 		return EXIT_USAGE;
 	}
 	argc -= optind;
 	argv += optind;
 	cli->verb = cli_find_verb(argv[0]);
 	if (!cli->verb)
-		return unknown_verb(cli, argv[0]);
+		return cli_unknown_verb(cli, argv[0]);
 	optind = 0; /* glibc: begin anew */
 	return cli->verb->fn(cli, argc, argv);
 }

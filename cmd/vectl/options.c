@@ -84,8 +84,7 @@ int cli_getopt(struct cli *cli, int argc, char **argv, const char *letters, cons
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, all, options, NULL)) != -1;) {
 		if (c == CLI_OPT_HELP || (c == 'h' && !strchr(letters, 'h'))) {
-			char *words[] = {"help", (char *)(cli->verb ? cli->verb->name : NULL), NULL};
-			cli->status = verb_help(cli, cli->verb ? 2 : 1, words);
+			cli->status = cli_help(cli, cli->verb);
 			return '?';
 		}
 		if (c == '?' || c == ':') {

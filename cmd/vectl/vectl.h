@@ -34,11 +34,20 @@ struct verb {
 	const char *options;                               /* lines for --help, each "  --x=Y  what\n", or NULL */
 	const char *example;                               /* or NULL */
 	int (*fn)(struct cli *cli, int argc, char **argv); /* argv[0] is the verb; returns the exit status */
+	/*
+	 * What its words are, for completion, in order: ve (of any state, or ve:stopped, :running, :paused, :live for
+	 * not stopped), key= and set-key (one that is set), image, file, topic of help, - for what cannot be completed.
+	 * "..." after the last: more of it. NULL: ve where args begins with NAME.
+	 */
+	const char *takes;
 	int spec_is_usage; /* takes words of the spec: a wrong one is wrong usage, not a failure */
 	int passes_status; /* exec, attach: failures of its own are 125, 126, 127 (cli_fail and cli_usage know) */
 };
 extern const struct verb verbs[]; /* ends with a row without a name */
 const struct verb *cli_find_verb(const char *name);
+int cli_unknown_verb(struct cli *cli, const char *word); /* says so; the exit status */
+int cli_help(struct cli *cli, const struct verb *verb);  /* NULL: the overview. The exit status */
+void cli_print_overview(FILE *out);
 
 struct cli {
 	struct ve_host *host; /* after cli_host */

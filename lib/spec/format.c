@@ -59,8 +59,8 @@ static const char *check_image(const char *text, char *buf, size_t size)
 			return "a blank is in it";
 	return same(text, buf, size);
 }
-const struct spec_format format_image = {"an image's name", "`vectl image list` has the names", "^[^ ]+$", check_image,
-	"debian/13\nbusybox", "a b", NULL};
+const struct spec_format format_image = {"an image's name", "`vectl image list` has the names",
+	"^[^\\u0000-\\u0020\\u007f-\\u009f]+$", check_image, "debian/13\nbusybox", "a b", NULL};
 
 /* ---- limits */
 
@@ -236,5 +236,5 @@ static const char *check_apparmor(const char *text, char *buf, size_t size)
 	return strchr(text, ' ') ? "a blank is in it" : same(text, buf, size);
 }
 const struct spec_format format_apparmor = {"an AppArmor profile",
-	"write unconfined, or the name of a profile that is loaded", "^[^ ]+$", check_apparmor,
-	"unconfined\nvectl-default", "a b", NULL};
+	"write unconfined, or the name of a profile that is loaded", "^[^\\u0000-\\u0020\\u007f-\\u009f]+$",
+	check_apparmor, "unconfined\nvectl-default", "a b", NULL};

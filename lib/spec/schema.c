@@ -15,7 +15,7 @@ static const struct {
 	[SPEC_NAME] = {"name", NULL, "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"},
 	[SPEC_HOSTNAME] = {"hostname", NULL, "^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$"},
 	[SPEC_UUID] = {"uuid", NULL, "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"},
-	[SPEC_PATH] = {"path", NULL, "^/"},
+	[SPEC_PATH] = {"path", NULL, "^/(?!(.*/)?[.][.]?(/|$))"},
 	[SPEC_BOOL] = {"bool", "boolean", NULL},
 	[SPEC_INTEGER] = {"integer", "integer", "^-?[0-9]+$"},
 	[SPEC_SIZE] = {"size", "integer", "^([0-9]+[KMGT]?|max)$"},
@@ -28,8 +28,12 @@ static const struct {
 	[SPEC_SIGNAL] = {"signal", "integer", "^([0-9]+|(SIG)?[A-Z][A-Z0-9]*([+-][0-9]+)?)$"},
 };
 
-static void choices(struct json_writer *w, const char *words)
+/* No control characters, C1 ones included: as parsing has it. */
+#define TEXT_PATTERN "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+
+static void choices(struct json_writer *w, const struct spec_key *row)
 {
+	const char *words = spec_words(row);
 	char word[64];
 
 	jw_array(w, "enum");
@@ -37,23 +41,32 @@ static void choices(struct json_writer *w, const char *words)
 		size_t n = strcspn(words, "|");
 
 		snprintf(word, sizeof(word), "%.*s", (int)n, words);
-		jw_string(w, NULL, word);
+		if (!spec_word_refused(row, word))
+			jw_string(w, NULL, word);
 		words += n + (words[n] == '|');
 	}
 	jw_end(w);
 }
 
+/* Whether only the words of the row are taken, and not what else has its form. */
+static int only_words(const struct spec_key *row)
+{
+	return row->choices || (spec_words(row) && spec_word_refused(row, "/"));
+}
+
 static void string_form(struct json_writer *w, const struct spec_key *row)
 {
+	const struct spec_format *form = spec_trait(row)->value;
+	const char *pattern = form ? form->pattern : types[row->type].pattern;
+
 	jw_string(w, "type", "string");
-	if (row->choices)
-		choices(w, row->choices);
-	else
-		jw_integer(w, "minLength", 1);
-	if (types[row->type].pattern && *types[row->type].pattern)
-		jw_string(w, "pattern", types[row->type].pattern);
-	if (row->type == SPEC_STRING && row->max > 0)
-		jw_integer(w, "maxLength", row->max);
+	if (only_words(row)) {
+		choices(w, row);
+		return;
+	}
+	jw_integer(w, "minLength", 1);
+	jw_integer(w, "maxLength", row->type == SPEC_STRING && row->max > 0 ? row->max : SPEC_MAX_STRING);
+	jw_string(w, "pattern", pattern && *pattern ? pattern : TEXT_PATTERN);
 }
 
 static void integer_form(struct json_writer *w, const struct spec_key *row)
@@ -67,7 +80,15 @@ static void integer_form(struct json_writer *w, const struct spec_key *row)
 static void write_row(struct json_writer *w, const char *name, const struct spec_key *row)
 {
 	jw_object(w, name);
+	char text[SPEC_MAX_PATH + 256], *value;
+
 	jw_string(w, "description", row->doc);
+	if (!spec_example(row, text, sizeof(text)) && row->type != SPEC_LIST && row->type != SPEC_BOOL &&
+		(value = strchr(text, '='))) {
+		jw_array(w, "examples");
+		jw_string(w, NULL, value + 1);
+		jw_end(w);
+	}
 	if (row->flags & SPEC_READONLY)
 		jw_bool(w, "readOnly", 1);
 	if (row->type == SPEC_BOOL) {
@@ -76,6 +97,8 @@ static void write_row(struct json_writer *w, const char *name, const struct spec
 		jw_string(w, "type", "array");
 		jw_integer(w, "minItems", 1);
 		jw_integer(w, "maxItems", row->max > 0 ? row->max : SPEC_MAX_ITEMS);
+		if (row->choices || spec_trait(row)->value)
+			jw_bool(w, "uniqueItems", 1);
 		jw_object(w, "items");
 		string_form(w, row);
 		jw_end(w);
@@ -110,7 +133,7 @@ static const struct spec_key *write_group(struct json_writer *w, const struct sp
 	}
 	while (row->key && !strncmp(row->key, first->key, skip)) {
 		size_t n = spec_component(row->key + skip);
-		char name[64];
+		char name[128];
 
 		/* Parsing refuses what is not carried out, so the schema has none of it. */
 		if (row->flags & SPEC_UNSUPPORTED) {
@@ -119,7 +142,10 @@ static const struct spec_key *write_group(struct json_writer *w, const struct sp
 		}
 		snprintf(name, sizeof(name), "%.*s", (int)n, row->key + skip);
 		if (any)
-			strcpy(name, row->flags & SPEC_FREE_KEY ? "^[^= ]*[^= +-]$" : "^[A-Za-z0-9_-]{1,32}$");
+			snprintf(name, sizeof(name), "%s",
+				spec_trait(row)->name        ? spec_trait(row)->name->pattern
+				: row->flags & SPEC_FREE_KEY ? "^[^= ]*[^= +-]$"
+							     : "^[A-Za-z0-9_-]{1,32}$");
 		if (row->key[skip + n]) {
 			jw_object(w, name);
 			row = write_group(w, row, skip + n + 1);

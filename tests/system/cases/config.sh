@@ -120,3 +120,54 @@ test_edit_while_somebody_sets() {
 	eq "$(vectl get web1 stop.timeout) $(vectl get web1 labels.other)" '72 1' 'what the editor had'
 	cleanup_ve web1
 }
+
+test_help_of_keys() {
+	ok vectl help stop.timeout
+	like "$OUT" 'seconds, 1 to 86400'
+	like "$OUT" 'Default: *90'
+	ok vectl help keys --json
+	eq "$(json '[k["live"] for k in d["keys"] if k["key"] == "stop.timeout"][0]' <<<"$OUT")" true 'stop.timeout is live'
+	ok vectl help net.eth0.mac --json
+	eq "$(json '[k["key"] for k in d["keys"]]' <<<"$OUT")" '["net.*.mac"]' 'the row of a name'
+	# Each verb, help itself too, tells how it is used.
+	for verb in $(vectl help --verbs | cut -f 1 | grep -v ' '); do
+		ok vectl "$verb" --help
+		like "$OUT" "^usage: vectl $verb"
+		like "$OUT" '^Example: '
+	done
+	fails 2 vectl help stop.timeot
+	fails 2 vectl help strat
+	like "$ERR" 'did you mean start'
+}
+
+# TAB in a bash, for what needs VEs: complete LINE.
+complete_line() {
+	bash -c '
+		source "$1"
+		COMP_LINE=$2 COMP_POINT=${#2} COMP_WORDS=()
+		_vectl
+		printf "%s\n" "${COMPREPLY[@]}"' bash "$T_PREFIX/share/bash-completion/completions/vectl" "$1" | sort | tr '\n' ' '
+}
+
+test_completion_of_names() {
+	ok vectl create still1 --image busybox --set labels.owner=shop
+	busybox_ve runs1
+	busybox_ve frozen1
+	ok vectl pause frozen1
+	eq "$(complete_line 'vectl start ')" 'still1 ' 'to start'
+	eq "$(complete_line 'vectl stop ')" 'frozen1 runs1 ' 'to stop'
+	eq "$(complete_line 'vectl pause ')" 'runs1 ' 'to pause'
+	eq "$(complete_line 'vectl resume ')" 'frozen1 ' 'to resume'
+	eq "$(complete_line 'vectl info ')" 'frozen1 runs1 still1 ' 'to see'
+	eq "$(complete_line 'vectl stop runs1 f')" 'frozen1 ' 'the second one'
+	eq "$(complete_line 'vectl info still1 ')" ' ' 'no second one'
+	eq "$(complete_line "vectl --root $VECTL_ROOT start ")" 'still1 ' 'with --root'
+	eq "$(VECTL_ROOT=/none complete_line "vectl --root=$VECTL_ROOT enter ")" 'frozen1 runs1 ' 'an alias, with --root='
+	eq "$(complete_line 'vectl unset still1 lab')" 'labels. labels.owner ' 'a key that is set'
+	like "$(complete_line 'vectl create x --image busy')" 'busybox' 'an image'
+	eq "$(complete_line 'vectl image remove busyb')" 'busybox ' 'an image to remove'
+	# A tab that is typed.
+	printf 'source %q\nPS1="ready> "\n' "$T_PREFIX/share/bash-completion/completions/vectl" >"$T_TMP.rc"
+	ok pty --expect 'ready> ' --send 'vectl start sti\t' --expect 'still1 ' --send '\x15exit 0\r' -- bash --rcfile "$T_TMP.rc" -i
+	cleanup_ve still1 runs1 frozen1
+}
