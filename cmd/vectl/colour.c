@@ -19,6 +19,7 @@ static const struct {
 	{"restarted", GREEN},
 	{"resumed", GREEN},
 	{"ok", GREEN},
+	{"mended", GREEN},
 	{"starting", YELLOW},
 	{"stopping", YELLOW},
 	{"warn", YELLOW},
@@ -29,6 +30,7 @@ static const struct {
 	{"reboot-failed", RED},
 	{"oom-kill", RED},
 	{"fail", RED},
+	{"failed", RED},
 };
 
 int colour_wanted(const struct cli *cli)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "colour.h"
 #include "json.h"
 #include "vectl.h"
 
@@ -17,17 +18,8 @@ struct view {
 
 static void print_status(const struct view *v, const char *status)
 {
-	static const struct {
-		const char *status, *colour;
-	} colours[] = {{"ok", "32"}, {"mended", "32"}, {"warn", "33"}, {"fail", "31"}, {"failed", "31"}};
-	const char *colour = NULL;
-	for (size_t i = 0; v->colour && i < sizeof(colours) / sizeof(*colours); i++)
-		if (!strcmp(status, colours[i].status))
-			colour = colours[i].colour;
-	if (colour)
-		printf("  \033[%sm%-4s\033[0m  ", colour, status);
-	else
-		printf("  %-4s  ", status);
+	const char *begin = v->colour ? colour_of(status) : "";
+	printf("  %s%-4s%s  ", begin, status, *begin ? COLOUR_END : "");
 }
 
 /* A shell snippet, a command a line, under what it is for. */
@@ -110,7 +102,7 @@ static void print_leftovers(const struct view *v, yajl_val leftovers)
 
 static int print_report(struct cli *cli, const char *text)
 {
-	struct view v = {.verbose = cli->verbose, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
+	struct view v = {.verbose = cli->verbose, .colour = colour_wanted(cli)};
 	yajl_val document cleanup_json = json_read(cli, text);
 	if (!document)
 		return EXIT_FAILED;
