@@ -206,7 +206,8 @@ test_row06_dev() {
 	inside "$ve" 'ls /dev/tty1 /dev/kmsg /dev/mem /dev/sda /dev/vda /dev/loop-control /dev/fuse 2>/dev/null'
 	eq "$OUT" '' 'devices that must not be there'
 	guest "$ve" sh -c 'cd /dev && ls -d * | grep -vxE "console|core|fd|full|initctl|log|mqueue|net|null|ptmx|pts|random|shm|stderr|stdin|stdout|tty|urandom|zero" || true'
-	eq "$OUT" '' 'unexpected in /dev'
+	# systemd mounts hugetlbfs where no user namespace is in the way.
+	eq "${OUT#"${T_PRIVILEGED:+hugepages}"}" '' 'unexpected in /dev'
 	guest "$ve" systemd-run --quiet --wait -p PrivateDevices=yes /bin/true
 }
 
@@ -247,8 +248,11 @@ test_row10_cgroup() {
 	eq "$OUT" '0::/init.scope'
 	inside "$ve" 'grep -v "^0::/" /proc/self/cgroup'
 	unlike "$OUT" '\.\.' 'a cgroup outside of the namespace'
-	inside "$ve" 'echo max > /sys/fs/cgroup/cgroup.max.descendants'
-	ne "$STATUS" 0 'raising a limit of its own root'
+	# Root of the host may write there; the limits that count are one level above, and out of sight.
+	[ -n "$T_PRIVILEGED" ] || {
+		inside "$ve" 'echo max > /sys/fs/cgroup/cgroup.max.descendants'
+		ne "$STATUS" 0 'raising a limit of its own root'
+	}
 	inside "$ve" 'mkdir /sys/fs/cgroup/own && rmdir /sys/fs/cgroup/own'
 	eq "$STATUS" 0 'a cgroup of its own'
 	guest "$ve" systemd-run --quiet --scope /bin/true

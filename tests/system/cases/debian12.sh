@@ -5,10 +5,8 @@
 # limit test_c_reboot_three_times 120
 # limit test_d_rounds 1800
 # limit test_row24_exit_by_signal 120
-# privileged: a_running_and_nothing_failed b_main_job c_reboot_three_times row01_container row02_uuid row03_hostname
-# privileged: row04_sys row05_masks row06_dev row07_capabilities row08_console row10_cgroup row11_notify row15_boot_id
-# privileged: row16_kernel_log row17_audit row18_keyring row22_rlimits row24_exit_by_signal enter_as_init_does
-# privileged: enter_user_and_groups enter_systemd_sees_no_stray dangerous_calls
+# privileged: a_running_and_nothing_failed b_main_job row04_sys row05_masks row06_dev row07_capabilities row08_console
+# privileged: row10_cgroup row16_kernel_log row17_audit enter_as_init_does enter_user_and_groups dangerous_calls
 
 release=12
 # shellcheck source=tests/system/debian.sh

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # exec and attach, on a busybox VE.
-# privileged: stream_through_pty input_through_pty output_closed_early statuses not_running attach
-# privileged: attach_without_terminal terminal_is_controlling window_size terminal_is_given_back hangup fds_inside
-# privileged: fds_closed_by_the_caller folder_as_stdin_is_refused environment user_and_groups cwd
-# privileged: same_rights_as_init_children dangerous_calls proc_self_exe_as_target exec_does_not_reach_the_host
-# privileged: many_at_once command_ends_with_the_caller background_child_does_not_hold_exec listen_fds
+# privileged: input_through_pty output_closed_early statuses not_running attach attach_without_terminal
+# privileged: terminal_is_controlling window_size terminal_is_given_back hangup fds_inside fds_closed_by_the_caller
+# privileged: folder_as_stdin_is_refused environment user_and_groups cwd same_rights_as_init_children dangerous_calls
+# privileged: proc_self_exe_as_target exec_does_not_reach_the_host many_at_once command_ends_with_the_caller
+# privileged: background_child_does_not_hold_exec listen_fds
 
 setup() {
 	busybox_ve e1
@@ -180,7 +180,7 @@ test_folder_as_stdin_is_refused() {
 }
 
 test_environment() {
-	ok env -i PATH="$PATH" HOME=/x SECRET=1 TERM=vt220 VECTL_ROOT="$VECTL_ROOT" vectl exec e1 -- env
+	ok env -i PATH="$PATH" T_VECTL="$T_VECTL" HOME=/x SECRET=1 TERM=vt220 VECTL_ROOT="$VECTL_ROOT" vectl exec e1 -- env
 	eq "$(cut -d= -f1 <<<"$OUT" | sort | paste -sd' ')" "$(printf 'HOME\nPATH\nTERM\nUSER\n' | paste -sd' ')" 'names in the environment'
 	like "$OUT" '^HOME=/root$'
 	like "$OUT" '^USER=root$'

@@ -74,6 +74,14 @@ test_every_step() {
 	ok vectl destroy --force f1
 }
 
+# Without a user namespace: other steps, and a keeper that stays root.
+# limit test_every_step_privileged 900
+test_every_step_privileged() {
+	ok vectl create f6 --image busybox --privileged
+	every_step f6
+	ok vectl destroy --force f6
+}
+
 # The supervisor process dies while the others are at that step: the start fails, or the keeper starts another one.
 # limit test_supervisor_after_every_step 600
 test_supervisor_after_every_step() {

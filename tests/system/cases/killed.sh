@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # The processes behind a running VE, killed.
-# privileged: supervisor_killed supervisor_killed_again_and_again supervisor_killed_during_start keeper_killed
-# privileged: keeper_killed_then_destroy keeper_and_supervisor_killed init_killed everything_killed vectl_killed
+# privileged: supervisor_killed keeper_killed keeper_killed_then_destroy keeper_and_supervisor_killed init_killed
+# privileged: everything_killed
 
 behind() { # NAME: keeper's and supervisor's pid
 	keeper=$(info "$1" "d['keeper']")
