@@ -23,14 +23,24 @@ static int say_none(struct cli *cli, struct ve *ve)
 		"what its console printed is in `vectl logs` without --journal");
 }
 
-int journal_open(struct cli *cli, struct ve *ve, int follow, long lines, struct journal *ret)
+int journal_open(struct cli *cli, struct ve *ve, int follow, const struct selection *selection, struct journal *ret)
 {
 	char count[32] = "all";
-	const char *argv[] = {"journalctl", "--no-pager", "--quiet", "-n", count, follow ? "--follow" : NULL, NULL};
+	char boot[40], since[40];
+	const char *argv[12] = {"journalctl", "--no-pager", "--quiet", "-n", count};
+	int argc = 5;
 	int fds[5] = {-1, -1, -1, -1, -1}; /* pipe, pipe, null */
 
-	if (lines >= 0)
-		snprintf(count, sizeof(count), "%ld", lines);
+	if (selection->lines >= 0)
+		snprintf(count, sizeof(count), "%ld", selection->lines);
+	snprintf(boot, sizeof(boot), "--boot=%ld", selection->boot);
+	snprintf(since, sizeof(since), "--since=@%lld", (long long)selection->since);
+	if (selection->has_boot)
+		argv[argc++] = boot;
+	if (selection->since)
+		argv[argc++] = since;
+	if (follow)
+		argv[argc++] = "--follow";
 	if (pipe2(fds, O_CLOEXEC) || pipe2(fds + 2, O_CLOEXEC) ||
 		(fds[4] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0) {
 		int e = errno;

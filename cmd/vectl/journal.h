@@ -4,6 +4,7 @@
 #ifndef VECTL_JOURNAL_H
 #define VECTL_JOURNAL_H
 
+#include "logs.h"
 #include "vectl.h"
 
 struct journal {
@@ -11,8 +12,8 @@ struct journal {
 	int out, err; /* what it prints */
 };
 
-/* lines negative: all. 0, or the exit status with the error said already. */
-int journal_open(struct cli *cli, struct ve *ve, int follow, long lines, struct journal *ret);
+/* 0, or the exit status with the error said already. */
+int journal_open(struct cli *cli, struct ve *ve, int follow, const struct selection *selection, struct journal *ret);
 /* Passes on what it prints until it ends, or the user interrupts it; the exit status. */
 int journal_relay(struct cli *cli, const char *name, struct journal *j,
 	void (*emit)(void *arg, const char *data, size_t size), void *arg);

@@ -10,13 +10,16 @@
 #include "journal.h"
 #include "logs.h"
 #include "vectl.h"
+#include "when.h"
 
-enum { CHUNK = 16384, JSON_LINE_MAX = 65536, SETTLE_MS = 100, PRINT_EVERY_MS = 50, OPT_JOURNAL = 300 };
+enum { CHUNK = 16384, JSON_LINE_MAX = 65536, SETTLE_MS = 100, PRINT_EVERY_MS = 50, OPT_JOURNAL = 300, OPT_SINCE };
 
 static const struct option options[] = {
 	{"follow", no_argument, NULL, 'f'},
 	{"lines", required_argument, NULL, 'n'},
 	{"journal", no_argument, NULL, OPT_JOURNAL},
+	{"boot", required_argument, NULL, 'b'},
+	{"since", required_argument, NULL, OPT_SINCE},
 	CLI_OPTIONS,
 	{0},
 };
@@ -44,14 +47,14 @@ static size_t tail_start(const char *text, size_t size, long lines)
 	return lines > 0 ? 0 : size;
 }
 
+static const char mark[] = "--- boot ";
+
 /*
  * Where the output of a boot begins that is no older than `since`: after the last "--- boot N, DATE TIME UTC ---".
  * `size` when there is none. The guest can print such a line as well, and then shortens what is shown of itself.
  */
 static size_t boot_start(const char *text, size_t size, time_t since)
 {
-	static const char mark[] = "--- boot ";
-
 	for (size_t i = size; i > 0; i--) {
 		if ((i > 1 && text[i - 2] != '\n') || size - (i - 1) < sizeof(mark) ||
 			memcmp(text + i - 1, mark, sizeof(mark) - 1))
@@ -63,6 +66,78 @@ static size_t boot_start(const char *text, size_t size, time_t since)
 		return end + 1 - text;
 	}
 	return size;
+}
+
+/* The line at `at` is where a boot begins; then when. */
+static int is_mark(const char *text, size_t size, size_t at, time_t *ret_began)
+{
+	char line[128];
+	struct tm tm = {0};
+	const char *end = memchr(text + at, '\n', size - at), *comma;
+
+	if ((at && text[at - 1] != '\n') || size - at < sizeof(mark) || memcmp(text + at, mark, sizeof(mark) - 1) ||
+		!end)
+		return 0;
+	snprintf(line, sizeof(line), "%.*s", (int)(end - text - (ptrdiff_t)at < 127 ? end - text - (ptrdiff_t)at : 127),
+		text + at);
+	comma = strchr(line, ',');
+	if (!comma || !strptime(comma, ", %Y-%m-%d %H:%M:%S", &tm))
+		return 0;
+	*ret_began = timegm(&tm);
+	return 1;
+}
+
+/* The next boot's mark from `at` on; `size`: none. */
+static size_t next_boot(const char *text, size_t size, size_t at, time_t *ret_began)
+{
+	while (at < size && !is_mark(text, size, at, ret_began)) {
+		const char *end = memchr(text + at, '\n', size - at);
+		at = end ? (size_t)(end + 1 - text) : size;
+	}
+	return at;
+}
+
+static long count_boots(const char *text, size_t size)
+{
+	time_t ignored;
+	long n = 0;
+	for (size_t at = 0; (at = next_boot(text, size, at, &ignored)) < size; at++)
+		n++;
+	return n;
+}
+
+/* From where to where the log holds what is wanted. -1: it has no such boot. */
+static int select_part(const struct selection *s, const char *text, size_t size, size_t *ret_from, size_t *ret_to)
+{
+	size_t from = 0, to = size;
+	time_t began;
+
+	if (s->has_boot) {
+		long n = count_boots(text, size), wanted = s->boot > 0 ? s->boot : n + s->boot;
+		if (wanted < 1 || wanted > n)
+			return -1;
+		for (from = next_boot(text, size, 0, &began); --wanted;)
+			from = next_boot(text, size, from + 1, &began);
+		to = next_boot(text, size, from + 1, &began);
+	}
+	if (s->since) {
+		size_t at = next_boot(text, size, from, &began);
+		while (at < to && began < s->since)
+			at = next_boot(text, size, at + 1, &began);
+		from = at < to ? at : to;
+	}
+	*ret_from = from + tail_start(text + from, to - from, s->lines);
+	*ret_to = to;
+	return 0;
+}
+
+static int no_such_boot(struct cli *cli, const char *name, const struct selection *s, const char *text, size_t size)
+{
+	char wrong[128];
+	snprintf(wrong, sizeof(wrong), "there is no boot %ld in its log, which has %ld", s->boot,
+		count_boots(text, size));
+	return cli_error(
+		cli, name, "logs", ENOENT, wrong, "0 is the last, -1 the one before, 1 the first that is kept");
 }
 
 void logs_print_last(struct ve *ve, time_t since, int lines, const char *prefix, FILE *out)
@@ -142,13 +217,18 @@ static size_t new_part(const struct seen *seen, const char *now, size_t size)
 	return 0;
 }
 
-static int print_new(struct cli *cli, struct ve *ve, struct output *o, struct seen *seen, long lines)
+static int print_new(
+	struct cli *cli, struct ve *ve, struct output *o, struct seen *seen, const struct selection *selection)
 {
 	struct seen now = {0};
 
 	if (ve_console_log(ve, &now.text, &now.size) < 0)
 		return cli_fail(cli);
-	size_t start = seen->text ? new_part(seen, now.text, now.size) : tail_start(now.text, now.size, lines);
+	size_t start, end;
+	if (seen->text)
+		start = new_part(seen, now.text, now.size);
+	else if (select_part(selection, now.text, now.size, &start, &end))
+		start = now.size; /* its first boot is yet to come */
 	emit(o, now.text + start, now.size - start);
 	ve_free(seen->text);
 	*seen = now;
@@ -192,21 +272,22 @@ static int relay(struct cli *cli, struct ve *ve, struct output *o, int fd, struc
 			continue;
 		}
 		ended = drain(fd);
-		int r = print_new(cli, ve, o, seen, -1);
+		int r = print_new(cli, ve, o, seen, NULL);
 		if (r || ended)
 			return r;
 		rest = 1;
 	}
 }
 
-static int follow_runs(struct cli *cli, struct ve *ve, struct output *o, long lines, struct seen *seen)
+static int follow_runs(
+	struct cli *cli, struct ve *ve, struct output *o, const struct selection *selection, struct seen *seen)
 {
 	for (;;) {
 		int fd = ve_console_open(ve), r;
 
 		if (fd < 0 && ve_error_code(cli->host) != VE_E_STATE)
 			return cli_fail(cli);
-		r = print_new(cli, ve, o, seen, lines);
+		r = print_new(cli, ve, o, seen, selection);
 		if (!r && fd >= 0)
 			r = relay(cli, ve, o, fd, seen);
 		if (fd >= 0)
@@ -221,10 +302,10 @@ static int follow_runs(struct cli *cli, struct ve *ve, struct output *o, long li
 	}
 }
 
-static int follow(struct cli *cli, struct ve *ve, struct output *o, long lines)
+static int follow(struct cli *cli, struct ve *ve, struct output *o, const struct selection *selection)
 {
 	struct seen seen = {0};
-	int r = follow_runs(cli, ve, o, lines, &seen);
+	int r = follow_runs(cli, ve, o, selection, &seen);
 
 	ve_free(seen.text);
 	return r;
@@ -235,10 +316,10 @@ static void emit_to(void *arg, const char *data, size_t size)
 	emit(arg, data, size);
 }
 
-static int show_journal(struct cli *cli, struct ve *ve, struct output *o, long lines)
+static int show_journal(struct cli *cli, struct ve *ve, struct output *o, const struct selection *selection)
 {
 	struct journal j;
-	int r = journal_open(cli, ve, o->stream, lines, &j), document = o->json && !o->stream;
+	int r = journal_open(cli, ve, o->stream, selection, &j), document = o->json && !o->stream;
 
 	if (r)
 		return r;
@@ -258,27 +339,27 @@ static int show_journal(struct cli *cli, struct ve *ve, struct output *o, long l
 	return r;
 }
 
-static int show(struct cli *cli, struct ve *ve, struct output *o, long lines)
+static int show(struct cli *cli, struct ve *ve, struct output *o, const struct selection *selection)
 {
 	char *log cleanup_text = NULL;
-	size_t size = 0;
+	size_t size = 0, from, to;
 
 	if (o->stream)
-		return follow(cli, ve, o, lines);
+		return follow(cli, ve, o, selection);
 	if (ve_console_log(ve, &log, &size) < 0)
 		return cli_fail(cli);
+	if (select_part(selection, log, size, &from, &to))
+		return no_such_boot(cli, o->name, selection, log, size);
 	if (!o->json) {
-		size_t from = tail_start(log, size, lines);
-		emit(o, log + from, size - from);
-		if (size > from && log[size - 1] != '\n' && o->filter.mode != FILTER_RAW)
+		emit(o, log + from, to - from);
+		if (to > from && log[to - 1] != '\n' && o->filter.mode != FILTER_RAW)
 			fputc('\n', stdout);
 		return EXIT_DONE;
 	}
 	fputs("{\"format\":1,\"ve\":", stdout);
 	cli_json_string(stdout, o->name);
 	fputs(",\"lines\":[", stdout);
-	size_t start = tail_start(log, size, lines);
-	emit(o, log + start, size - start);
+	emit(o, log + from, to - from);
 	if (o->held)
 		emit_json_line(o);
 	fputs("]}\n", stdout);
@@ -290,11 +371,12 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 {
 	struct ve *ve cleanup_ve = NULL;
 	struct output o = {.filter.mode = isatty(STDOUT_FILENO) ? FILTER_COLOURS : FILTER_RAW};
-	long lines = -1;
+	struct selection selection = {.lines = -1};
 	int journal = 0;
 	char *end;
+	int r;
 
-	for (int c; (c = cli_getopt(cli, argc, argv, "fn:", options)) != -1;) {
+	for (int c; (c = cli_getopt(cli, argc, argv, "fn:b:", options)) != -1;) {
 		switch (c) {
 		case 'f':
 			o.stream = 1;
@@ -304,15 +386,29 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 			break;
 		case 'n':
 			errno = 0;
-			lines = strtol(optarg, &end, 10);
-			if (*optarg < '0' || *optarg > '9' || *end || errno || lines > INT_MAX)
+			selection.lines = strtol(optarg, &end, 10);
+			if (*optarg < '0' || *optarg > '9' || *end || errno || selection.lines > INT_MAX)
 				return cli_usage(cli, "logs", "-n %s: it is a number of lines", optarg);
+			break;
+		case 'b':
+			errno = 0;
+			selection.has_boot = 1;
+			selection.boot = strtol(optarg, &end, 10);
+			if (!*optarg || *end || errno || labs(selection.boot) > INT_MAX)
+				return cli_usage(cli, "logs",
+					"-b %s: it is a number: 0 for the last boot, -1 for the one before", optarg);
+			break;
+		case OPT_SINCE:
+			if ((r = cli_since(cli, optarg, &selection.since)))
+				return r;
 			break;
 		default:
 			return cli->status;
 		}
 	}
-	int r = cli_one_name(cli, argc, argv, 0, 0, &o.name);
+	if (o.stream && selection.has_boot && selection.boot)
+		return cli_usage(cli, "logs", "-f goes on with the last boot: -b 0");
+	r = cli_one_name(cli, argc, argv, 0, 0, &o.name);
 	if (!r)
 		r = cli_open_ve(cli, o.name, &ve);
 	if (r)
@@ -320,7 +416,7 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 	o.json = cli->json;
 	if (o.json && !(o.line = malloc(JSON_LINE_MAX)))
 		return cli_error(cli, o.name, "logs", ENOMEM, "memory is out", NULL);
-	r = journal ? show_journal(cli, ve, &o, lines) : show(cli, ve, &o, lines);
+	r = journal ? show_journal(cli, ve, &o, &selection) : show(cli, ve, &o, &selection);
 	free(o.line);
 	return r;
 }

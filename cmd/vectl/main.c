@@ -77,9 +77,11 @@ const struct verb verbs[] = {
 	{"info", NULL, "NAME", "everything of one VE", NULL, "vectl info web1", verb_info},
 	{"ps", NULL, "NAME", "its processes, with host and guest pids", NULL, "vectl ps web1", verb_ps,
 		.takes = "ve:live"},
-	{"logs", NULL, "NAME [-f] [-n N] [--journal]", "what its console printed",
+	{"logs", NULL, "NAME [-f] [-n N] [-b N] [--since TIME] [--journal]", "what its console printed",
 		"  -f, --follow             and what it prints from now on\n"
 		"  -n, --lines=N            the last N lines\n"
+		"  -b, --boot=N             of one boot: 0 the last, -1 the one before, 1 the first that is kept\n"
+		"      --since=TIME         of boots that began since; as of events\n"
 		"  --journal                the guest's journal instead, from journalctl inside\n",
 		"vectl logs web1 -n 50 -f", verb_logs},
 	{"stat", NULL, "[NAME...] [-i SEC]", "what VEs use",

@@ -181,6 +181,8 @@ enum {
 	FIXED = STATE + CPU + MEMORY + PIDS + TIME + UPTIME
 };
 
+enum { NAME_MIN = 14 };
+
 /* How wide the name and the bar are: the bar goes first where there is no room. */
 static void widths(const struct top *t, int *ret_name, int *ret_bar)
 {
@@ -193,7 +195,9 @@ static void widths(const struct top *t, int *ret_name, int *ret_bar)
 	if (room - 2 - width < 8)
 		width = 0;
 	room -= width ? width + 2 : 0;
-	*ret_name = longest < room ? longest : room < 4 ? 4 : room;
+	if (room < NAME_MIN) /* then the last columns do not fit */
+		room = NAME_MIN;
+	*ret_name = longest < room ? longest : room;
 	*ret_bar = width;
 }
 

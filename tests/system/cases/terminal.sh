@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# On a real terminal: tmux plays the user, at 80x24 and after a resize. Its server has a socket of the test's own.
+
+tm() { tmux -S "$T_TMP.tmux" -f /dev/null "$@"; }
+
+terminal() { # a shell on a terminal of 80x24, with a prompt that nothing else prints
+	trap 'tm kill-server 2>/dev/null || true' EXIT
+	tm new-session -d -x 80 -y 24 "exec env -u NO_COLOR TERM=screen PS1='outer% ' bash --norc --noprofile"
+	shows '^outer%'
+	types "stty -a >$T_TMP.before"
+}
+
+screen() { tm capture-pane -p; }
+
+shows() { # REGEX [SECONDS]: the screen does, in time
+	local end=$((SECONDS + ${2:-15}))
+	until screen | grep -qE -- "$1"; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			screen | sed 's/^/# |/' >&2
+			die "the terminal does not show '$1'"
+		fi
+		python3 -c 'import select; select.select([], [], [], 0.05)'
+	done
+}
+
+types() { tm send-keys -l "$1" && tm send-keys Enter; }
+
+# The terminal is a shell's again, and as it was.
+sane() {
+	tm clear-history
+	types "clear; stty -a >$T_TMP.after; echo \"back \$((40 + 2))\""
+	shows '^back 42'
+	eq "$(tm display -p '#{alternate_on}#{cursor_flag}')" 01 'alternate screen off, cursor shown'
+	# the size is the test's own doing
+	diff <(sed 1d "$T_TMP.before") <(sed 1d "$T_TMP.after") >&2 || die 'the terminal has other settings than before'
+}
+
+test_attach() {
+	busybox_ve t1
+	terminal
+	types 'vectl attach t1'
+	shows '#'
+	types "PS1='inner# '; clear"
+	shows '^inner#'
+	types 'stty size'
+	shows '^24 80'
+	tm resize-window -x 100 -y 30
+	types 'clear; stty size'
+	shows '^30 100'
+	# a program that fills the screen draws on all of it, and leaves it
+	types 'vi /root/file'
+	shows '^- /root/file'
+	eq "$(screen | grep -c '^~$')" 28 'lines that vi drew'
+	tm send-keys -l 'ihello'
+	tm send-keys Escape
+	shows '^- /root/file .Modified' # before it, what follows would be a part of an escape sequence
+	types ':wq'
+	types 'clear; cat /root/file'
+	shows '^hello'
+	# an interrupt is the command's, not ours
+	types 'clear; echo go; sleep 1000'
+	shows '^go'
+	tm send-keys C-c
+	types 'echo status $?'
+	shows '^status 130'
+	types 'exit 7'
+	shows '^outer%'
+	types 'clear; echo left with $?'
+	shows '^left with 7'
+	sane
+	ok vectl destroy --force t1
+}
+
+test_console() {
+	busybox_ve t1
+	terminal
+	types 'vectl console t1'
+	shows 'To leave it: Ctrl-\] Ctrl-\]'
+	shows 'Please press Enter'
+	tm send-keys Enter
+	types "PS1='inner# '; clear"
+	shows '^inner#'
+	types 'stty size'
+	shows '^24 80'
+	tm resize-window -x 60 -y 20
+	types 'clear; stty size'
+	shows '^20 60'
+	# one Ctrl-] is the guest's, an interrupt too
+	types 'clear; echo go; sleep 1000'
+	shows '^go'
+	tm send-keys C-]
+	tm send-keys C-c
+	types 'echo status $?'
+	shows '^status 130'
+	tm send-keys C-] C-]
+	shows 'Left the console of t1'
+	sane
+	# it outlasts a reboot
+	types 'vectl console t1'
+	shows '^inner#' # what it printed last
+	types 'clear; reboot'
+	until_ 20 sh -c 'vectl events t1 | grep -q rebooted'
+	shows 'Please press Enter'
+	tm send-keys Enter
+	types 'echo boot again $((1 + 1))'
+	shows '^boot again 2'
+	# and its end is said
+	types 'clear; poweroff'
+	shows 'The console of t1 has ended'
+	sane
+	ok vectl destroy --force t1
+}
+
+test_start_console() {
+	ok vectl create t1 --image busybox
+	terminal
+	types 'vectl start t1 --console'
+	shows 'To leave it: Ctrl-\] Ctrl-\]'
+	shows 'Please press Enter'
+	tm send-keys C-] C-]
+	shows 'Left the console of t1'
+	sane
+	ok vectl stop t1
+	# a start that fails once something was printed shows it
+	ok vectl set t1 'init=/bin/sh,-c,echo the last words; exit 1'
+	types 'clear; vectl start t1 --wait=ready; echo status $?'
+	shows 'the last words'
+	shows '^status 1'
+	ok vectl destroy --force t1
+}
+
+fits() { # no line is wider than the terminal, and the last line is where it belongs
+	local widest
+	widest=$(screen | wc -L)
+	[ "$widest" -le "$1" ] || die "a line is $widest wide, of $1"
+	shows '^sorted by'
+	eq "$(screen | sed -n "$2p" | cut -c1-9)" 'sorted by' "line $2"
+}
+
+test_top() {
+	local name=a-name-of-a-virtual-environment-that-is-sixty-three-letters-lng pid
+	busybox_ve t1
+	ok vectl create "$name" --image busybox --start
+	ok vectl create t2 --image busybox
+	terminal
+	types 'vectl top -d 0.3'
+	shows '^t1 +running +[0-9.]+'
+	fits 80 24
+	shows '3 VEs, 2 running'
+	eq "$(tm display -p '#{alternate_on}#{cursor_flag}')" 10
+	tm resize-window -x 50 -y 10
+	shows '^a-name-of-a-v~ +running +[0-9.]+ +[0-9.]+M'
+	until_ 10 sh -c "[ \"\$(tmux -S $T_TMP.tmux capture-pane -p | sed -n 10p | cut -c1-9)\" = 'sorted by' ]"
+	fits 50 10
+	tm resize-window -x 132 -y 40
+	shows "^$name +running"
+	until_ 10 sh -c "[ \"\$(tmux -S $T_TMP.tmux capture-pane -p | sed -n 40p | cut -c1-9)\" = 'sorted by' ]"
+	fits 132 40
+	tm send-keys a n
+	shows '^t2 +stopped'
+	shows '^sorted by name'
+	eq "$(screen | sed -n '5,7p' | cut -d' ' -f1 | tr '\n' ' ')" "$name t1 t2 "
+	tm send-keys r
+	shows '^sorted by name, reversed'
+	eq "$(screen | sed -n '5,7p' | cut -d' ' -f1 | tr '\n' ' ')" "t2 t1 $name "
+	tm send-keys '?'
+	shows '^q +leave'
+	tm send-keys q
+	sane
+	# interrupted, and told to end: the terminal is given back
+	types 'vectl top'
+	shows '^sorted by'
+	tm send-keys C-c
+	sane
+	types "sh -c 'echo \$\$ >$T_TMP.pid; exec vectl top'"
+	shows '^sorted by'
+	pid=$(cat "$T_TMP.pid")
+	kill -TERM "$pid"
+	sane
+	# stopped and continued
+	types 'vectl top'
+	shows '^sorted by'
+	tm send-keys C-z
+	shows 'Stopped'
+	eq "$(tm display -p '#{alternate_on}')" 0
+	types fg
+	shows '^sorted by'
+	tm send-keys q
+	sane
+	ok vectl destroy --force t1 t2 "$name"
+}
+
+# No colour where none is wanted, states in colour where it is.
+test_colour() {
+	busybox_ve t1
+	terminal
+	types 'clear; vectl list'
+	shows '^t1 +running'
+	tm capture-pane -p -e | grep -q $'\033\\[32mrunning' || die 'no colour on a terminal'
+	types 'clear; NO_COLOR=1 vectl list'
+	shows '^t1 +running'
+	! tm capture-pane -p -e | grep -q $'\033\\[32m' || die 'colour in spite of NO_COLOR'
+	ok vectl destroy --force t1
+}
+
+test_logs_of_a_boot() {
+	ok vectl create t1 --image busybox
+	ok vectl set t1 'init=/bin/sh,-c,echo first; exit 0'
+	ok vectl start t1
+	ok vectl wait t1 --state stopped --timeout 20
+	ok vectl set t1 'init=/bin/sh,-c,echo second; exit 0'
+	ok vectl start t1
+	ok vectl wait t1 --state stopped --timeout 20
+	like "$(vectl logs t1)" first
+	like "$(vectl logs t1 -b 0)" second
+	unlike "$(vectl logs t1 -b 0)" first
+	like "$(vectl logs t1 -b -1)" first
+	unlike "$(vectl logs t1 -b -1)" second
+	like "$(vectl logs t1 -b 1)" first
+	eq "$(vectl logs t1 -b 1 -n 1 | tr -d '\r')" first
+	eq "$(vectl logs t1 -b -1 -n 1 --json | json "d['lines']")" '["first"]'
+	like "$(vectl logs t1 --since 1h)" second
+	eq "$(vectl logs t1 --since @99999999999)" ''
+	fails 1 vectl logs t1 -b 3
+	fails 1 vectl logs t1 -b -2
+	fails 2 vectl logs t1 -b last
+	fails 2 vectl logs t1 -f -b 1
+	ok vectl destroy --force t1
+}
