@@ -384,6 +384,8 @@ static int keeper_step(const struct wire_step *s, struct boot *b)
 		return make_mount(s);
 	case OP_ATTACH_MOUNT:
 		return attach_mount(s, b->userns);
+	case OP_DEVICE_NODE:
+		return device_node(s);
 	case OP_ENTER:
 		return enter_first();
 	case OP_SPAWN_SERVER:

@@ -17,6 +17,7 @@ int user_namespace(uint32_t base, uint32_t count, struct boot *b, pid_t *ret_ent
 int attach_layer(int tree, int userns, const char *at, int read_only);
 int open_mount(const struct wire_step *s);
 int make_mount(const struct wire_step *s);
+int device_node(const struct wire_step *s);
 int attach_mount(const struct wire_step *s, int userns);
 int remove_cgroup_tree(int dir, const char *name, int depth);
 

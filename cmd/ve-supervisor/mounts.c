@@ -5,9 +5,11 @@
  * it at its target, to which every path leads inside the VE's root and nowhere else.
  */
 #include <linux/magic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "cmd/ve-supervisor/keeper.h"
@@ -99,6 +101,22 @@ int attach_mount(const struct wire_step *s, int userns)
 		return r;
 	TRY(path, sys_move_mount(t, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH));
 	close(t);
+	return 0;
+}
+
+/* In the minimal root, whose mount opens devices; the VE sees it where init shows it, and nowhere else. */
+int device_node(const struct wire_step *s)
+{
+	const char *at = wire_string(plan, s, 0), *numbers = wire_string(plan, s, 2);
+	char *end;
+	step_subject = wire_string(plan, s, 1);
+	if (!numbers[0] || numbers[1] != ' ')
+		return -EINVAL;
+	unsigned long major = strtoul(numbers + 2, &end, 10);
+	if (*end != ':')
+		return -EINVAL;
+	TRY(step_subject, mknod(at, s->n[0], makedev(major, strtoul(end + 1, NULL, 10))));
+	TRY(step_subject, chown(at, plan->base + s->n[1], plan->base + s->n[2]));
 	return 0;
 }
 

@@ -36,6 +36,9 @@ void plan_rlimits(struct builder *b);
 void plan_open_mounts(struct builder *b);
 void plan_attach_mounts(struct builder *b);
 void plan_bind_mounts(struct builder *b);
+void plan_device_filter(struct builder *b, const char *cgroup); /* where it is needed */
+void plan_make_devices(struct builder *b);
+void plan_show_devices(struct builder *b);
 void plan_guest_open(struct builder *b);
 void plan_guest_attach(struct builder *b);
 void plan_first_boot_open(struct builder *b);

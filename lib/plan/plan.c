@@ -108,14 +108,9 @@ static void cgroups(struct builder *b)
 	cgroup_make(b, "/ve/root1");
 	/* CLONE_INTO_CGROUP by the keeper wants the common ancestor's cgroup.procs; a reboot's fresh root wants the
 	 * folder. */
-	if (privileged(b)) {
-		char devices[600];
-		snprintf(devices, sizeof devices, "%s/ve", b->cgroup);
-		struct plan_step *s = plan_add(b, OP_CGROUP_DEVICES);
-		plan_set_text(b, s, 0, "%s", devices);
-		plan_set_list(b, s, 1, device_rules_default);
+	plan_device_filter(b, ve);
+	if (privileged(b))
 		return; /* all of it is root's: the keeper's and the guest's */
-	}
 	cgroup_own(b, "/cgroup.procs", in->ids.owner, 0);
 	cgroup_own(b, "/ve", in->ids.base, 0);
 	const char *delegated[] = {"", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control"};
@@ -214,6 +209,7 @@ static void keeper_part(struct builder *b)
 	s->n[1] = 1;
 	s->n[2] = !privileged(b);
 	plan_attach_mounts(b);
+	plan_make_devices(b);
 	plan_guest_attach(b);
 	plan_add(b, OP_ENTER);
 	plan_add(b, OP_SPAWN_SERVER);
@@ -309,6 +305,7 @@ static void init_mounts(struct builder *b)
 		privileged(b) ? "kmsg" : NULL, "kpagecgroup", "kpagecount", "kpageflags", "sched_debug", "slabinfo",
 		"vmallocinfo", NULL};
 	plan_set_list(b, plan_add(b, OP_MASK), 0, masked);
+	plan_show_devices(b);
 	plan_bind_mounts(b);
 	plan_first_boot_open(b);
 	plan_add(b, OP_PIVOT_ROOT);

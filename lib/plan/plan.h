@@ -12,6 +12,15 @@
 #include "lib/plan/wire.h"
 #include "lib/spec/spec.h"
 
+enum { PLAN_DEVICES_MAX = 32 };
+struct plan_device {
+	const char *path;   /* beneath /dev, on the host and inside */
+	unsigned mode;      /* with its type, S_IFCHR or S_IFBLK */
+	unsigned uid, gid;  /* inside */
+	const char *access; /* of "rwm" */
+	unsigned major, minor;
+};
+
 struct plan_input {
 	const struct spec *spec;
 	const struct host_facts *facts;
@@ -21,6 +30,8 @@ struct plan_input {
 	const char *data_dir;   /* /var/lib/vectl/ve/NAME */
 	const char *image_root; /* the image's root file system */
 	const char *supervisor; /* path of the program */
+	const struct plan_device *devices;
+	size_t ndevices;
 	struct id_range ids;
 	unsigned listen_fds;  /* how many init gets (sd_listen_fds) */
 	int first_boot;       /* data_dir/first-boot holds something to be carried out */

@@ -87,7 +87,9 @@ enum plan_actor {
 	X(FIRST_BOOT_OPEN, INIT, "first-boot-open", "open s0, at the first boot")                                      \
 	X(FIRST_BOOT, INIT, "first-boot", "carry out what lies there, once: root's password and keys")                 \
 	X(SYSCTL, INIT, "sysctl", "set s0 to s1")                                                                      \
-	X(HOOKS, CALLER, "hooks", "run the hook pre-start: s0; keep in mind post-stop: s1")
+	X(HOOKS, CALLER, "hooks", "run the hook pre-start: s0; keep in mind post-stop: s1")                            \
+	X(DEVICE_NODE, KEEPER, "device-node", "make s0, the device s1 (s2), mode x0, owner n1 and group n2 of the VE") \
+	X(DEVICE, INIT, "device", "show s0 at /dev/s1")
 
 /* The numbers of the trees that OPEN_LAYER clones. */
 enum plan_layer { LAYER_DISK, LAYER_IMAGE, LAYER_FIRST_BOOT = 14, LAYER_CREDENTIALS = 15 };

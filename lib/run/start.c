@@ -14,6 +14,7 @@
 #include "lib/cgroup/cgroup.h"
 #include "lib/confine/confine.h"
 #include "lib/confine/devices.h"
+#include "lib/run/devices.h"
 #include "lib/run/event.h"
 #include "lib/run/first_boot.h"
 #include "lib/run/hooks.h"
@@ -471,7 +472,13 @@ int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct pla
 		return error_set(e, VE_E_NO_IMAGE, errno, "plan the start",
 			"build or import it again, and make the VE anew",
 			"its image is not in the store any more: %s: %s", link, strerror(errno));
+	struct plan_device devices[PLAN_DEVICES_MAX];
+	size_t ndevices = 0;
+	if ((r = devices_of(s, devices, &ndevices, e)))
+		return r;
 	struct plan_input in = {
+		.devices = devices,
+		.ndevices = ndevices,
 		.spec = s,
 		.facts = &facts,
 		.name = ve->name,

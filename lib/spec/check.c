@@ -74,6 +74,19 @@ static int check_sysctl(const struct spec *s, const struct place *at, const stru
 	return 0;
 }
 
+/* ---- devices: the other keys say something about a path */
+
+static int check_device(const struct spec *s, const struct place *at, const struct value *v)
+{
+	char key[64], remedy[128];
+
+	snprintf(key, sizeof(key), "%.*s.path", (int)(strrchr(v->path, '.') - v->path), v->path);
+	if (spec_is_set(s, key))
+		return 0;
+	snprintf(remedy, sizeof(remedy), "set it together with the others: vectl set NAME %.60s=/dev/NODE", key);
+	return spec_fail(at, key, VE_E_SPEC, EINVAL, remedy, "%s is not set", key);
+}
+
 /* ---- all */
 
 /* By row, as the table of keys has it. */
@@ -84,6 +97,10 @@ static const struct {
 	{"caps.keep", check_capabilities},
 	{"caps.drop", check_capabilities},
 	{"sysctl.*", check_sysctl},
+	{"device.*.mode", check_device},
+	{"device.*.uid", check_device},
+	{"device.*.gid", check_device},
+	{"device.*.access", check_device},
 };
 
 int spec_check_values(const struct spec *s, const struct place *at)

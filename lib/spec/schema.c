@@ -17,7 +17,7 @@ static const struct {
 	[SPEC_UUID] = {"uuid", NULL, "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"},
 	[SPEC_PATH] = {"path", NULL, "^/(?!(.*/)?[.][.]?(/|$))"},
 	[SPEC_BOOL] = {"bool", "boolean", NULL},
-	[SPEC_INTEGER] = {"integer", "integer", "^-?[0-9]+$"},
+	[SPEC_INTEGER] = {"integer", "integer", "^[0-9]+$"},
 	[SPEC_SIZE] = {"size", "integer", "^([0-9]+[KMGT]?|max)$"},
 	[SPEC_RATE] = {"rate", "integer", "^([0-9]+[kmg]?|max)$"},
 	[SPEC_SECONDS] = {"seconds", "integer", "^[0-9]+$"},

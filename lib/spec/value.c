@@ -17,6 +17,7 @@ static const struct {
 	{"network", "private|none", NULL, "use private or none"},
 	{"storage", "overlay", NULL, "use overlay"},
 	{"seccomp", "default", NULL, "use default"},
+	{"features", "fuse|tun", NULL, "use fuse or tun"},
 };
 
 const char *spec_words(const struct spec_key *row)
@@ -176,13 +177,20 @@ static int check_carried(const struct place *at, const struct value *v)
 	size_t i;
 
 	for (i = 0; !(at->allow & SPEC_UNSUPPORTED) && i < ARRAY_SIZE(partly); i++) {
-		if (strcmp(partly[i].key, v->row->key) != 0 || value_is_choice(partly[i].carried, v->text))
+		const char *word = v->text;
+
+		if (strcmp(partly[i].key, v->row->key) != 0)
+			continue;
+		for (size_t k = 0; v->items && v->items[k]; k++)
+			if (!value_is_choice(partly[i].carried, word = v->items[k]))
+				break;
+		if (value_is_choice(partly[i].carried, word))
 			continue;
 		if (partly[i].wrong)
 			return spec_fail(
 				at, v->path, VE_E_UNSUPPORTED, EOPNOTSUPP, partly[i].remedy, "%s", partly[i].wrong);
 		return spec_fail(at, v->path, VE_E_UNSUPPORTED, EOPNOTSUPP, partly[i].remedy,
-			"`%.64s` is known, but not carried out by this version", v->text);
+			"`%.64s` is known, but not carried out by this version", word);
 	}
 	return 0;
 }

@@ -758,3 +758,39 @@ Test(plan, explicit_rlimits_that_cannot_be_had_are_errors)
 		}
 	}
 }
+
+/* ---- devices: a node and its place each; a filter where a mode would be no limit */
+
+Test(plan, devices_are_made_and_shown_and_filtered_where_access_is_less)
+{
+	const struct spec_case minimal = {"minimal", {NULL}, 0};
+	const struct {
+		const char *access;
+		int filtered;
+	} cases[] = {{"rw", 0}, {"rwm", 0}, {"r", 1}, {"w", 1}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_spec struct spec *s = make_spec(&minimal);
+		cleanup_plan struct plan *p = NULL;
+		const struct plan_device device = {"/dev/net/tun", 0020660, 3, 4, cases[i].access, 10, 200};
+		struct plan_input in = make_input(s, &host_cases[0]);
+		struct error e = {0};
+
+		in.devices = &device;
+		in.ndevices = 1;
+		cr_assert_eq(plan_build(&in, &p, &e), 0, "%s", e.wrong);
+		const struct plan_step *node = find(p, OP_DEVICE_NODE), *show = find(p, OP_DEVICE),
+				       *filter = find(p, OP_CGROUP_DEVICES);
+		cr_assert(node && show);
+		cr_expect_str_eq(node->s[1], "/dev/net/tun");
+		cr_expect_str_eq(node->s[2], "c 10:200");
+		cr_expect_eq(node->n[0], 0020660);
+		cr_expect_eq(node->n[1], 3);
+		cr_expect_eq(node->n[2], 4);
+		cr_expect_str_eq(show->s[1], "net/tun");
+		cr_expect_str_eq(show->s[0], node->s[0]);
+		cr_expect_lt(first(p, OP_PRIVATE_MOUNTS), first(p, OP_DEVICE_NODE));
+		cr_expect_lt(first(p, OP_DEV), first(p, OP_DEVICE));
+		cr_expect_eq(filter != NULL, cases[i].filtered, "access %s", cases[i].access);
+	}
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* device.* and the devices of features: which node of the host's each one is, looked up when a start is planned. */
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "lib/base/util.h"
+#include "lib/run/devices.h"
+
+/* Features that are a device and nothing else; what it takes besides, a user namespace gives. */
+static const struct {
+	const char *feature, *path;
+} featured[] = {
+	{"fuse", "/dev/fuse"},
+	{"tun", "/dev/net/tun"},
+};
+
+static int look_up(const char *key, struct plan_device *d, struct error *e)
+{
+	static const char tried[] = "plan the start";
+	struct stat st;
+	if (stat(d->path, &st))
+		return error_set(e, VE_E_HOST, errno, tried, "load its driver, or unset the key", "%s: %s: %s", key,
+			d->path, strerror(errno));
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return error_set(e, VE_E_SPEC, ENODEV, tried, "mount.M shows folders and files",
+			"%s: %s is not a device", key, d->path);
+	d->mode |= st.st_mode & S_IFMT;
+	d->major = major(st.st_rdev);
+	d->minor = minor(st.st_rdev);
+	return 0;
+}
+
+struct wanted {
+	const struct spec *spec;
+	struct plan_device *list;
+	size_t n;
+	struct error *e;
+};
+
+static struct plan_device *next_device(struct wanted *w, const char *path)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (!strcmp(w->list[i].path, path))
+			return &w->list[i];
+	if (w->n == PLAN_DEVICES_MAX)
+		return NULL;
+	w->list[w->n] = (struct plan_device){.path = path};
+	return &w->list[w->n++];
+}
+
+static int add_device(const char *path, const char *text, void *arg)
+{
+	struct wanted *w = arg;
+	char key[64], part[80];
+	const char *last = strrchr(path, '.');
+	if (strncmp(path, "device.", 7) || strcmp(last, ".path"))
+		return 0;
+	if (FORMAT(key, "%.*s", (int)(last - path), path) < 0)
+		return -ENAMETOOLONG;
+	struct plan_device *d = next_device(w, text);
+	if (!d)
+		return error_set(w->e, VE_E_SPEC, E2BIG, "plan the start", "unset what is not needed",
+			"device: more than %d devices", PLAN_DEVICES_MAX);
+	FORMAT(part, "%s.mode", key);
+	const char *mode = spec_string(w->spec, part);
+	d->mode = mode ? (unsigned)strtoul(mode, NULL, 8) : 0660;
+	FORMAT(part, "%s.uid", key);
+	d->uid = (unsigned)spec_integer(w->spec, part, 0);
+	FORMAT(part, "%s.gid", key);
+	d->gid = (unsigned)spec_integer(w->spec, part, 0);
+	FORMAT(part, "%s.access", key);
+	d->access = spec_string(w->spec, part) ?: "rw";
+	return look_up(path, d, w->e);
+}
+
+int devices_of(const struct spec *s, struct plan_device *ret, size_t *ret_n, struct error *e)
+{
+	struct wanted w = {.spec = s, .list = ret, .e = e};
+	int r = 0;
+	for (const char *const *f = spec_list(s, "features"); f && *f; f++)
+		for (size_t i = 0; i < ARRAY_SIZE(featured); i++) {
+			if (strcmp(*f, featured[i].feature))
+				continue;
+			struct plan_device *d = next_device(&w, featured[i].path);
+			*d = (struct plan_device){.path = featured[i].path, .mode = 0666, .access = "rw"};
+			if ((r = look_up("features", d, e)))
+				return r;
+		}
+	r = spec_each(s, add_device, &w);
+	if (!r)
+		*ret_n = w.n;
+	return r;
+}
