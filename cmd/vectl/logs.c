@@ -307,6 +307,9 @@ static int follow(struct cli *cli, struct ve *ve, struct output *o, const struct
 	struct seen seen = {0};
 	int r = follow_runs(cli, ve, o, selection, &seen);
 
+	/* The last line of a stream that ends has no end of its own; the document has. */
+	if (o->json && o->held)
+		emit_json_line(o);
 	ve_free(seen.text);
 	return r;
 }

@@ -2,8 +2,12 @@
 /* The plan for people (text), for programs (JSON), and for the programs in libexec (wire.h). */
 #include <ctype.h>
 #include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "config.h"
 #include "lib/base/file.h"
@@ -39,20 +43,115 @@ static void add_string(char **p, char *end, const char *s, size_t len)
 		*(*p)++ = s[i] ? s[i] : ' ';
 }
 
+/* ---- numbers by the names that people know them by */
+
+static const struct {
+	uint64_t bit;
+	const char *name;
+} attributes[] = {{MOUNT_ATTR_RDONLY, "ro"}, {MOUNT_ATTR_NOSUID, "nosuid"}, {MOUNT_ATTR_NODEV, "nodev"},
+	{MOUNT_ATTR_NOEXEC, "noexec"}, {MOUNT_ATTR_NOATIME, "noatime"}, {MOUNT_ATTR_STRICTATIME, "strictatime"},
+	{MOUNT_ATTR_NODIRATIME, "nodiratime"}},
+  namespaces[] = {{CLONE_NEWUSER, "user"}, {CLONE_NEWNS, "mnt"}, {CLONE_NEWPID, "pid"}, {CLONE_NEWNET, "net"},
+	  {CLONE_NEWUTS, "uts"}, {CLONE_NEWIPC, "ipc"}, {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"}};
+
+static const char *const resources[] = {[RLIMIT_AS] = "as",
+	[RLIMIT_CORE] = "core",
+	[RLIMIT_CPU] = "cpu",
+	[RLIMIT_DATA] = "data",
+	[RLIMIT_FSIZE] = "fsize",
+	[RLIMIT_LOCKS] = "locks",
+	[RLIMIT_MEMLOCK] = "memlock",
+	[RLIMIT_MSGQUEUE] = "msgqueue",
+	[RLIMIT_NICE] = "nice",
+	[RLIMIT_NOFILE] = "nofile",
+	[RLIMIT_NPROC] = "nproc",
+	[RLIMIT_RSS] = "rss",
+	[RLIMIT_RTPRIO] = "rtprio",
+	[RLIMIT_RTTIME] = "rttime",
+	[RLIMIT_SIGPENDING] = "sigpending",
+	[RLIMIT_STACK] = "stack"};
+
+/* "a,b,0x40": what has no name stays a number. */
+#define NAMES(table, bits, buf, size) names_of_bits(table, ARRAY_SIZE(table), bits, buf, size)
+static void names_of_bits(const __typeof__(attributes[0]) *table, size_t n, uint64_t bits, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < n && used < size; i++)
+		if (bits & table[i].bit) {
+			used += snprintf(buf + used, size - used, "%s%s", used ? "," : "", table[i].name);
+			bits &= ~table[i].bit;
+		}
+	if (bits && used < size)
+		snprintf(buf + used, size - used, "%s0x%llx", used ? "," : "", (unsigned long long)bits);
+	else if (!used)
+		snprintf(buf, size, "none");
+}
+
+static void free_cap_text(char **text)
+{
+	cap_free(*text);
+}
+#define cleanup_cap_text __attribute__((cleanup(free_cap_text)))
+
+static void capability_names(uint64_t mask, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (int c = 0; c < 64 && used < size; c++) {
+		cleanup_cap_text char *name =
+			mask >> c & 1 ? cap_to_name(c) : NULL; /* a number where libcap knows none */
+
+		if (mask >> c & 1)
+			used += snprintf(buf + used, size - used, "%s%s", used ? "," : "",
+				name ? name + (strncmp(name, "cap_", 4) ? 0 : 4) : "?");
+	}
+	if (!used)
+		snprintf(buf, size, "none");
+}
+
+/* What stands for `kind` and a number in an operation's text: n decimal, x hexadecimal, and names of what it is. */
+static void number_text(char kind, int64_t n, char *buf, size_t size)
+{
+	switch (kind) {
+	case 'a':
+		NAMES(attributes, (uint64_t)n, buf, size);
+		break;
+	case 'f':
+		NAMES(namespaces, (uint64_t)n, buf, size);
+		break;
+	case 'c':
+		capability_names((uint64_t)n, buf, size);
+		break;
+	case 'r':
+		if (n >= 0 && (size_t)n < ARRAY_SIZE(resources))
+			snprintf(buf, size, "%s", resources[n]);
+		else
+			snprintf(buf, size, "resource %lld", (long long)n);
+		break;
+	default:
+		/* -1 among limits is RLIM_INFINITY */
+		if (n == -1)
+			snprintf(buf, size, "unlimited");
+		else
+			snprintf(buf, size, kind == 'x' ? "0x%llx" : "%lld", (long long)n);
+	}
+}
+
 void plan_step_text(const struct plan_step *s, char *buf, size_t size)
 {
-	char *p = buf, *end = buf + size - 1, number[32];
+	char *p = buf, *end = buf + size - 1, number[700];
 	for (const char *d = op_doc[s->op]; *d && p < end; d++) {
 		int word = d == op_doc[s->op] || !isalnum((unsigned char)d[-1]);
 		int k = d[1] >= '0' && d[1] <= '2' && !isalnum((unsigned char)d[2]) ? d[1] - '0' : -1;
 		if (word && k >= 0 && *d == 's') {
 			add_string(&p, end, s->s[k] ? s->s[k] : "", s->len[k]);
 			d++;
-		} else if (word && k >= 0 && (*d == 'n' || *d == 'x')) {
-			/* -1 among limits is RLIM_INFINITY */
-			int n = *d == 'x' ? snprintf(number, sizeof number, "0x%llx", (long long)s->n[k])
-					  : snprintf(number, sizeof number, "%lld", (long long)s->n[k]);
-			add_string(&p, end, s->n[k] == -1 ? "unlimited" : number, s->n[k] == -1 ? 9 : n);
+		} else if (word && k >= 0 && strchr("nxafcr", *d)) {
+			number_text(*d, s->n[k], number, sizeof number);
+			add_string(&p, end, number, strlen(number));
 			d++;
 		} else
 			*p++ = *d;

@@ -36,8 +36,7 @@ enum plan_actor {
 	X(SECCOMP_COMPILE, CALLER, "seccomp-compile", "compile, or take from the cache, the seccomp program s0")       \
 	X(SPAWN_SUPERVISOR, CALLER, "spawn-supervisor", "start s0 in the cgroup s1")                                   \
 	X(OPEN_LAYER, KEEPER, "open-layer", "clone the tree s0 as layer n0 (0: writable)")                             \
-	X(HOST_RLIMIT, KEEPER, "host-rlimit",                                                                          \
-		"set resource n0 to n1 (the user namespace's creator caps the whole VE)")                              \
+	X(HOST_RLIMIT, KEEPER, "host-rlimit", "limit r0: n1 (the user namespace's creator caps the whole VE)")         \
 	X(BECOME_OWNER, KEEPER, "become-owner", "become uid and gid n0, keeping capabilities for the steps below")     \
 	X(PRIVATE_MOUNTS, KEEPER, "private-mounts", "leave the host's mounts for a minimal root")                      \
 	X(RUN_HOST, KEEPER, "run-host",                                                                                \
@@ -48,17 +47,17 @@ enum plan_actor {
 	X(ENTER, KEEPER, "enter", "let the entrant go")                                                                \
 	X(SPAWN_SERVER, KEEPER, "spawn-server", "start the supervisor process, confine it")                            \
 	X(DROP_CAPABILITIES, KEEPER, "drop-capabilities",                                                              \
-		"give up every capability but those of mask x0, wait until init is set up and the supervisor process " \
+		"give up all capabilities, keep c0, wait until init is set up and the supervisor process "             \
 		"confined, let init exec")                                                                             \
 	X(JOIN_USER_NAMESPACE, ENTRANT, "join-user-namespace",                                                         \
 		"be in the VE's user namespace: born there, or at a reboot by setns")                                  \
 	X(TIME_NAMESPACE, ENTRANT, "time-namespace", "make the time namespace, boot time zero now")                    \
-	X(CLONE_INIT, ENTRANT, "clone-init", "clone3 with the namespace flags x0 into the VE's cgroup")                \
+	X(CLONE_INIT, ENTRANT, "clone-init", "clone3 with the namespaces f0 into the VE's cgroup")                     \
 	X(BECOME_ROOT, INIT, "become-root", "uid and gid 0 of the VE, no groups")                                      \
 	X(OVERLAY, INIT, "overlay", "mount the root: lower s0, upper s1, work s2")                                     \
 	X(DEV, INIT, "dev", "mount /dev with its nodes and links; devpts with options s0 and n0 ptys at most")         \
 	X(CONSOLE, INIT, "console", "make the console's pty, bind it to /dev/console")                                 \
-	X(MOUNT, INIT, "mount", "mount s0 at /s1, options \"s2\", attributes x0")                                      \
+	X(MOUNT, INIT, "mount", "mount s0 at /s1, options \"s2\", attributes a0")                                      \
 	X(BIND_RUN_HOST, INIT, "bind-run-host", "show /run/host, read-only")                                           \
 	X(BOOT_ID, INIT, "boot-id", "bind a fresh boot_id")                                                            \
 	X(MASK, INIT, "mask", "hide from ordinary users, beneath /proc: s0")                                           \
@@ -66,9 +65,8 @@ enum plan_actor {
 	X(HOSTNAME, INIT, "hostname", "set the UTS name to s0 (1: /etc/hostname too): n0")                             \
 	X(LOOPBACK, INIT, "loopback", "bring lo up")                                                                   \
 	X(KEYRING, INIT, "keyring", "join a new session keyring")                                                      \
-	X(RLIMIT, INIT, "rlimit", "set resource n0 to soft n1, hard n2")                                               \
-	X(BOUNDING_SET, INIT, "bounding-set",                                                                          \
-		"keep the capabilities of mask x0 in the bounding set, clear the ambient set")                         \
+	X(RLIMIT, INIT, "rlimit", "limit r0: soft n1, hard n2")                                                        \
+	X(BOUNDING_SET, INIT, "bounding-set", "keep the capabilities c0 in the bounding set, clear the ambient set")   \
 	X(AWAIT_KEEPER, INIT, "await-keeper", "hand over the console, wait until the keeper is unprivileged")          \
 	X(SECCOMP, INIT, "seccomp", "load the seccomp program s0")                                                     \
 	X(EXEC, INIT, "exec", "execute the first of: s0 (arguments: s1; environment: s2)")                             \
@@ -81,9 +79,9 @@ enum plan_actor {
 	X(OPEN_MOUNT, KEEPER, "open-mount", "open s0, with what is mounted below it (1): n1, as mount n0 (s1)")        \
 	X(MAKE_MOUNT, KEEPER, "make-mount", "mount s1 from s0 with options \"s2\" as mount n0")                        \
 	X(ATTACH_MOUNT, KEEPER, "attach-mount",                                                                        \
-		"give mount n0 (s0) attributes x1, id-mapped (1), with all below it (2): n2")                          \
+		"give mount n0 (s0) attributes a1, id-mapped (1), with all below it (2): n2")                          \
 	X(BIND_MOUNT, INIT, "bind-mount", "show mount n0 (s1) at s0")                                                  \
-	X(MOUNT_INSIDE, INIT, "mount-inside", "mount s0 at s1 in the VE's root, options \"s2\", attributes x0")        \
+	X(MOUNT_INSIDE, INIT, "mount-inside", "mount s0 at s1 in the VE's root, options \"s2\", attributes a0")        \
 	X(FIRST_BOOT_OPEN, INIT, "first-boot-open", "open s0, at the first boot")                                      \
 	X(FIRST_BOOT, INIT, "first-boot", "carry out what lies there, once: root's password and keys")                 \
 	X(SYSCTL, INIT, "sysctl", "set s0 to s1")                                                                      \

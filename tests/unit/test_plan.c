@@ -10,6 +10,8 @@
  */
 #include "tests/unit/fixture.h"
 #include "tests/unit/planning.h"
+#include <linux/capability.h>
+#include <linux/mount.h>
 
 #include <sys/resource.h>
 
@@ -377,14 +379,22 @@ Test(plan, step_text_substitutes_its_own_values_alone)
 	char b[128];
 
 	plan_step_text(&s, b, sizeof(b));
-	cr_expect_str_eq(b, "set resource 7 to soft 1024, hard unlimited");
+	cr_expect_str_eq(b, "limit nofile: soft 1024, hard unlimited");
 	/* What a value holds is not substituted again, and a list's NULs are blanks. */
 	s = (struct plan_step){.op = OP_MASK, .s = {(char *)"s0\0n1\0x2"}, .len = {8}, .n = {5, 6, 7}};
 	plan_step_text(&s, b, sizeof(b));
 	cr_expect_str_eq(b, "hide from ordinary users, beneath /proc: s0 n1 x2");
 	s = (struct plan_step){.op = OP_CLONE_INIT, .n = {0x2c020000}};
 	plan_step_text(&s, b, sizeof(b));
-	cr_expect_not_null(strstr(b, " 0x2c020000 "), "%s", b);
+	cr_expect_not_null(strstr(b, " mnt,pid,uts,ipc "), "%s", b);
+	/* What has no name is not left out. */
+	s = (struct plan_step){
+		.op = OP_MOUNT, .s = {"tmpfs", "run", ""}, .len = {5, 3}, .n = {MOUNT_ATTR_NODEV | 1 << 20}};
+	plan_step_text(&s, b, sizeof(b));
+	cr_expect_not_null(strstr(b, "attributes nodev,0x100000"), "%s", b);
+	s = (struct plan_step){.op = OP_BOUNDING_SET, .n = {1 << CAP_CHOWN | 1 << CAP_NET_RAW}};
+	plan_step_text(&s, b, sizeof(b));
+	cr_expect_not_null(strstr(b, "the capabilities chown,net_raw in"), "%s", b);
 	s = (struct plan_step){.op = OP_CGROUP_MAKE};
 	plan_step_text(&s, b, sizeof(b));
 	cr_expect_str_eq(b, "make the cgroup ");
