@@ -47,7 +47,7 @@ test_what_a_hook_gets() {
 	hooks_folder
 	hook env "env | sort > $HOOKS/env.out; cat >> $HOOKS/env.out; ls -l /proc/\$\$/fd; echo said"
 	ok vectl create he --image busybox --set "hooks.start=$HOOKS/env"
-	SECRET=mine vectl start he 9<"$0"
+	SECRET=mine vectl start he 9</etc/passwd
 	like "$(cat "$HOOKS/env.out")" '^VE_NAME=he$'
 	like "$(cat "$HOOKS/env.out")" '^VE_HOOK=start$'
 	like "$(cat "$HOOKS/env.out")" "^VE_INIT_PID=$(info he "d['pid']")\$"

@@ -125,7 +125,7 @@ test_tmpfs() {
 }
 
 test_file_system_of_a_block_device() {
-	local device
+	device='' # of the trap, too, which runs when the function has ended
 	mkdir -p "$T_TMP"
 	truncate -s 32M "$T_TMP/disk"
 	command -v mkfs.ext4 >/dev/null || skip 'no mkfs.ext4 on this machine'

@@ -213,7 +213,7 @@ test_sysctl_of_ipc() {
 }
 
 test_device() {
-	local device
+	device='' # of the trap, too, which runs when the function has ended
 	mkdir -p "$T_TMP"
 	truncate -s 1M "$T_TMP/disk"
 	device=$(losetup -f --show "$T_TMP/disk") || skip 'no loop device can be had on this machine'
