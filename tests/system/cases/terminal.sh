@@ -66,7 +66,7 @@ test_attach() {
 	shows '^status 130'
 	types 'exit 7'
 	shows '^outer%'
-	types 'clear; echo left with $?'
+	types 'echo left with $?'
 	shows '^left with 7'
 	sane
 	ok vectl destroy --force t1
