@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <archive.h>
 #include <archive_entry.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cmd/ve-unpack/digest.h"
 #include "cmd/ve-unpack/unpack.h"
 #include "lib/base/util.h"
 
@@ -190,7 +192,8 @@ static int check_entry(struct unpack *u, struct archive_entry *entry)
 	return 1;
 }
 
-static void copy_data(struct unpack *u, struct archive *in, struct archive *out, const char *name, uint64_t size)
+static void copy_data(struct unpack *u, struct archive *in, struct archive *out, const char *name, uint64_t size,
+	struct digest *digest)
 {
 	const void *block;
 	size_t length;
@@ -199,6 +202,7 @@ static void copy_data(struct unpack *u, struct archive *in, struct archive *out,
 	while ((r = archive_read_data_block(in, &block, &length, &offset)) == ARCHIVE_OK) {
 		if (archive_write_data_block(out, block, length, offset) != ARCHIVE_OK)
 			write_failed(out, name);
+		digest_feed(digest, (uint64_t)offset, block, length);
 		u->bytes += length;
 		if (size)
 			progress(u, (uint64_t)archive_filter_bytes(in, -1), size);
@@ -207,9 +211,25 @@ static void copy_data(struct unpack *u, struct archive *in, struct archive *out,
 		read_failed(in, name);
 }
 
+/* The digest of what has just been written, for the manifest; what is not certain will be read again. */
+static void remember(struct unpack *u, const char *name, int is_link, struct digest *digest)
+{
+	unsigned char raw[SHA256_DIGEST_SIZE];
+	struct stat st;
+	if (fstatat(u->root, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return;
+	if (!is_link && (uint64_t)st.st_size == digest->size && digest_end(digest, raw) == 0) {
+		if (digest_table_put(u->digests, st.st_ino, digest->size, raw) < 0)
+			fail(name, ENOMEM, "cannot be unpacked");
+	} else if (!is_link || digest->at || digest->wrong) {
+		digest_table_drop(u->digests, st.st_ino); /* a link that brought content changed its file's */
+	}
+}
+
 void unpack_archive(struct unpack *u, uint64_t size)
 {
 	struct archive *in = open_input(u), *out = open_output();
+	static struct digest digest;
 	char last[512] = "archive";
 	struct archive_entry *entry;
 	int r;
@@ -220,9 +240,13 @@ void unpack_archive(struct unpack *u, uint64_t size)
 			snprintf(last, sizeof(last), "%s", archive_entry_pathname(entry));
 			if (archive_write_header(out, entry) != ARCHIVE_OK)
 				write_failed(out, last);
-			copy_data(u, in, out, last, size);
+			int is_link = archive_entry_hardlink(entry) != NULL;
+			digest_begin(&digest, (uint64_t)archive_entry_size(entry));
+			copy_data(u, in, out, last, size, &digest);
 			if (archive_write_finish_entry(out) != ARCHIVE_OK)
 				write_failed(out, last);
+			if (archive_entry_filetype(entry) == AE_IFREG || is_link)
+				remember(u, archive_entry_pathname(entry), is_link, &digest);
 			u->entries++;
 		}
 		if (size)

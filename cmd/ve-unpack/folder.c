@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include "cmd/ve-unpack/digest.h"
 #include "cmd/ve-unpack/unpack.h"
 #include "lib/base/util.h"
 
@@ -28,7 +29,8 @@ struct copy {
 	struct hard_link *links[LINK_BUCKETS];
 	dev_t root_dev; /* of the output: a folder that holds it would be copied for ever */
 	ino_t root_ino;
-	char path[PATH_MAX]; /* of the entry at hand, from the root */
+	char path[PATH_MAX];  /* of the entry at hand, from the root */
+	struct digest digest; /* of the file at hand */
 	char buffer[COPY_CHUNK];
 };
 
@@ -93,31 +95,23 @@ static void copy_xattrs(struct copy *c, int from, int to)
 	}
 }
 
+/* `to` -1: it is there already, and is read for its digest alone. */
 static void copy_range(struct copy *c, int from, int to, off_t at, off_t end)
 {
-	int by_kernel = 1;
 	while (at < end) {
-		off_t in = at, out = at;
-		ssize_t n = by_kernel ? copy_file_range(from, &in, to, &out, (size_t)(end - at), 0) : -1;
-		if (n < 0 && by_kernel &&
-			(errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS)) {
-			by_kernel = 0;
-			continue;
-		}
-		if (!by_kernel) {
-			size_t want = (size_t)(end - at) < sizeof(c->buffer) ? (size_t)(end - at) : sizeof(c->buffer);
-			n = pread(from, c->buffer, want, at);
-			for (ssize_t done = 0; n > 0 && done < n;) {
-				ssize_t w = pwrite(to, c->buffer + done, (size_t)(n - done), at + done);
-				if (w < 0)
-					fail(c->path, errno, "cannot be written");
-				done += w;
-			}
-		}
+		size_t want = (size_t)(end - at) < sizeof(c->buffer) ? (size_t)(end - at) : sizeof(c->buffer);
+		ssize_t n = pread(from, c->buffer, want, at);
 		if (n < 0)
 			fail(c->path, errno, "cannot be copied");
 		if (n == 0)
 			return; /* it shrank while it was copied */
+		digest_feed(&c->digest, (uint64_t)at, c->buffer, (size_t)n);
+		for (ssize_t done = 0; to >= 0 && done < n;) {
+			ssize_t w = pwrite(to, c->buffer + done, (size_t)(n - done), at + done);
+			if (w < 0)
+				fail(c->path, errno, "cannot be written");
+			done += w;
+		}
 		at += n;
 		c->u->bytes += (uint64_t)n;
 	}
@@ -125,23 +119,34 @@ static void copy_range(struct copy *c, int from, int to, off_t at, off_t end)
 
 static void copy_content(struct copy *c, int from, int to, off_t size)
 {
-	if (size > 0 && ioctl(to, FICLONE, from) == 0) {
-		c->u->bytes += (uint64_t)size;
-		return;
-	}
-	if (ftruncate(to, size) < 0)
+	/* Shared blocks take no room; what they hold is read from where nobody changes it any more. */
+	int cloned = size > 0 && ioctl(to, FICLONE, from) == 0;
+	int source = cloned ? to : from, target = cloned ? -1 : to;
+	if (!cloned && ftruncate(to, size) < 0)
 		fail(c->path, errno, "cannot be written");
 	for (off_t data = 0, hole; data < size; data = hole) {
-		data = lseek(from, data, SEEK_DATA);
+		data = lseek(source, data, SEEK_DATA);
 		if (data < 0 && errno == ENXIO)
 			return; /* a hole up to the end */
 		if (data < 0)
 			fail(c->path, errno, "cannot be read");
-		hole = lseek(from, data, SEEK_HOLE);
+		hole = lseek(source, data, SEEK_HOLE);
 		if (hole < 0)
 			fail(c->path, errno, "cannot be read");
-		copy_range(c, from, to, data, hole < size ? hole : size);
+		copy_range(c, source, target, data, hole < size ? hole : size);
 	}
+}
+
+/* For the manifest. What is not certain, a clone of a file that has grown say, will be read again. */
+static void remember(struct copy *c, int to)
+{
+	unsigned char raw[SHA256_DIGEST_SIZE];
+	struct stat st;
+	if (fstat(to, &st) < 0)
+		fail(c->path, errno, "cannot be read");
+	if ((uint64_t)st.st_size == c->digest.size && digest_end(&c->digest, raw) == 0 &&
+		digest_table_put(c->u->digests, st.st_ino, c->digest.size, raw) < 0)
+		fail(c->path, ENOMEM, "cannot be copied");
 }
 
 static void copy_file(struct copy *c, int from_dir, int to_dir, const char *name, const struct statx *sx)
@@ -152,10 +157,12 @@ static void copy_file(struct copy *c, int from_dir, int to_dir, const char *name
 		fail(c->path, errno, "cannot be opened");
 	if (!S_ISREG(st.st_mode))
 		refuse(c->path, "it was replaced while it was copied");
-	cleanup_fd int to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	cleanup_fd int to = openat(to_dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to < 0)
 		fail(c->path, errno, "cannot be made");
+	digest_begin(&c->digest, (uint64_t)st.st_size);
 	copy_content(c, from, to, st.st_size);
+	remember(c, to);
 	set_metadata(c, to, sx);
 	copy_xattrs(c, from, to);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ve-unpack --output DIR [--progress-fd N] SOURCE
+ * ve-unpack --output DIR [--report-fd N] SOURCE
+ * ve-unpack --verify DIR [--report-fd N] MANIFEST
  *
  * Fills the empty folder DIR from SOURCE: a tar archive in any compression that libarchive reads by itself, "-" for one
- * on stdin, or a folder, which is copied. On success one JSON line on stdout says what was unpacked and left out.
- * A program of its own so that libve need not load libarchive and so that hostile bytes are read with little power.
+ * on stdin, or a folder, which is copied; and writes the manifest of what is in DIR then to stdout. Or compares DIR
+ * with a manifest, and writes a line of JSON for each difference. On N: lines "PERCENT DONE TOTAL", and in the end one
+ * of JSON that says what was unpacked and left out, or how many differences there are. A program of its own so that
+ * libve need not load libarchive and so that hostile bytes are read with little power.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -23,11 +26,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "cmd/ve-unpack/manifest.h"
 #include "cmd/ve-unpack/unpack.h"
 #include "config.h"
 #include "lib/base/util.h"
+#include "lib/image/store.h"
 
-enum { SUBJECT_MAX = 200 };
+enum { SUBJECT_MAX = 200, MANIFEST_MAX = 1 << 30 };
 
 /* Names come from the archive: what could steer a terminal or break the line is masked. */
 static void print_masked(const char *text)
@@ -75,7 +80,7 @@ void progress(struct unpack *u, uint64_t done, uint64_t total)
 	if (u->progress_fd < 0 || percent == u->percent)
 		return;
 	u->percent = percent;
-	if (dprintf(u->progress_fd, "%d unpacking\n", percent) < 0)
+	if (dprintf(u->progress_fd, "%d %" PRIu64 " %" PRIu64 "\n", percent, done, total) < 0)
 		u->progress_fd = -1;
 }
 
@@ -156,44 +161,114 @@ static int is_empty(int dir)
 
 static void usage(void)
 {
-	fputs("usage: ve-unpack --output DIR [--progress-fd N] SOURCE|-\n", stderr);
+	fputs("usage: ve-unpack --output DIR|--verify DIR [--report-fd N] SOURCE|MANIFEST|-\n", stderr);
 	_exit(EXIT_USAGE);
+}
+
+static void report(const struct unpack *u, const char *line)
+{
+	if (u->progress_fd >= 0 && dprintf(u->progress_fd, "%s\n", line) < 0)
+		fail("report", errno, "cannot be written");
+}
+
+static void unpack(struct unpack *u, const struct stat *st)
+{
+	struct walk_result seen;
+	struct error e = {0};
+	char id[DIGEST_TEXT_SIZE], line[512];
+	umask(022); /* of folders that an archive implies without an entry; all else gets its mode set */
+	u->digests = digest_table_new();
+	if (!u->digests)
+		fail("/", ENOMEM, "cannot be unpacked");
+	if (S_ISDIR(st->st_mode))
+		unpack_folder(u);
+	else
+		unpack_archive(u, S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0);
+	/* A root folder of mktemp's 0700 would shut every user of the VE out. */
+	if (fchown(u->root, 0, 0) < 0 || fchmod(u->root, 0755) < 0)
+		fail("/", errno, "owner and mode cannot be set");
+	int cleared = rootfs_clear_machine_id(u->root, &e);
+	if (cleared < 0)
+		fail("machine-id", e.errnum, "cannot be cleared");
+	manifest_write(u->root, u->digests, STDOUT_FILENO, id, &seen);
+	if (syncfs(u->root) < 0)
+		fail("/", errno, "cannot be written to disk");
+	FORMAT(line,
+		"{\"id\":\"%s\",\"entries\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"devices\":%" PRIu64
+		",\"sockets\":%" PRIu64 ",\"xattrs\":%" PRIu64 ",\"mounts\":%" PRIu64 ",\"machine_id_cleared\":%s}",
+		id, seen.entries, seen.bytes, u->devices, u->sockets, u->xattrs, u->mounts, cleared ? "true" : "false");
+	report(u, line);
+}
+
+static char *read_manifest(int fd, size_t size, char ret_id[DIGEST_TEXT_SIZE])
+{
+	struct sha256_ctx sha;
+	unsigned char raw[SHA256_DIGEST_SIZE];
+	char *text = size < MANIFEST_MAX ? malloc(size + 1) : NULL;
+	size_t at = 0;
+	if (!text)
+		fail("manifest", size < MANIFEST_MAX ? ENOMEM : EFBIG, "cannot be read");
+	for (ssize_t n; at < size; at += (size_t)n)
+		if ((n = read(fd, text + at, size - at)) <= 0)
+			fail("manifest", n < 0 ? errno : EIO, "cannot be read");
+	text[size] = 0;
+	sha256_init(&sha);
+	sha256_update(&sha, size, (const uint8_t *)text);
+	sha_end(&sha, raw);
+	digest_text(raw, ret_id);
+	return text;
+}
+
+static void verify(struct unpack *u, char *manifest, size_t size, const char *id)
+{
+	struct walk_result seen;
+	char line[256];
+	uint64_t differences = manifest_verify(u, manifest, size, &seen);
+	if (fflush(stdout) != 0)
+		fail("stdout", errno, "cannot be written");
+	FORMAT(line, "{\"id\":\"%s\",\"entries\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"differences\":%" PRIu64 "}", id,
+		seen.entries, seen.bytes, differences);
+	report(u, line);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"output", required_argument, NULL, 'o'}, {"progress-fd", required_argument, NULL, 'p'}, {0}};
+	static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+		{"verify", required_argument, NULL, 'v'}, {"report-fd", required_argument, NULL, 'r'}, {0}};
 	struct unpack u = {.root = -1, .source = -1, .progress_fd = -1, .percent = -1};
-	const char *output = NULL;
+	const char *folder = NULL;
+	char id[DIGEST_TEXT_SIZE], *manifest = NULL;
 	struct stat st;
-	int c;
+	int c, is_verify = 0;
 
 	/* Whoever waits for this has died: what was unpacked is of no use. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-		if (c == 'o')
-			output = optarg;
-		else if (c == 'p')
+		if ((c == 'o' || c == 'v') && !folder) {
+			folder = optarg;
+			is_verify = c == 'v';
+		} else if (c == 'r') {
 			u.progress_fd = atoi(optarg);
-		else
+		} else {
 			usage();
+		}
 	}
-	if (!output || optind != argc - 1)
+	if (!folder || optind != argc - 1)
 		usage();
 	const char *source = argv[optind];
-	u.root = open(output, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	u.root = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (u.root < 0)
-		fail(output, errno, "cannot be opened");
-	if (!is_empty(u.root))
-		fail(output, ENOTEMPTY, "must be an empty folder");
+		fail(folder, errno, "cannot be opened");
+	if (!is_verify && !is_empty(u.root))
+		fail(folder, ENOTEMPTY, "must be an empty folder");
 	u.source = strcmp(source, "-") ? open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY) : 0;
 	if (u.source < 0 || fstat(u.source, &st) < 0)
 		fail(source, errno, "cannot be opened");
 	if (S_ISCHR(st.st_mode))
 		refuse(source, "neither an archive nor a folder");
-	umask(022); /* of folders that an archive implies without an entry; all else gets its mode set */
+	if (is_verify)
+		manifest = read_manifest(u.source, (size_t)st.st_size, id);
 
 	/* A deep folder needs many fds; where the limit cannot be raised the depth is met with a plain error. */
 	struct rlimit nofile;
@@ -202,20 +277,9 @@ int main(int argc, char **argv)
 		setrlimit(RLIMIT_NOFILE, &nofile);
 	}
 	confine(&u);
-	if (S_ISDIR(st.st_mode))
-		unpack_folder(&u);
+	if (is_verify)
+		verify(&u, manifest, (size_t)st.st_size, id);
 	else
-		unpack_archive(&u, S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0);
-
-	/* A root folder of mktemp's 0700 would shut every user of the VE out. */
-	if (fchown(u.root, 0, 0) < 0 || fchmod(u.root, 0755) < 0)
-		fail("/", errno, "owner and mode cannot be set");
-	if (syncfs(u.root) < 0)
-		fail("/", errno, "cannot be written to disk");
-	printf("{\"entries\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"devices\":%" PRIu64 ",\"sockets\":%" PRIu64
-	       ",\"xattrs\":%" PRIu64 ",\"mounts\":%" PRIu64 "}\n",
-		u.entries, u.bytes, u.devices, u.sockets, u.xattrs, u.mounts);
-	if (fflush(stdout) != 0)
-		fail("stdout", errno, "cannot be written");
+		unpack(&u, &st);
 	_exit(0); /* a sanitizer's leak check wants a /proc, which the chroot has none of */
 }

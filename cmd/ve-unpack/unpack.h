@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct digest_table;
+
 /*
  * ve-unpack reads what strangers made, as root. Three walls, each enough by itself: names are checked here, libarchive
  * is told to stay inside, and the process is chrooted into the folder with only the capabilities that owners, modes and
@@ -24,6 +26,7 @@ struct unpack {
 	int source;                                                /* the archive, or the folder */
 	int progress_fd;                                           /* -1: none */
 	int percent;                                               /* last one told; -1: none yet */
+	struct digest_table *digests;                              /* of the files that are unpacked */
 	uint64_t entries, bytes, devices, sockets, xattrs, mounts; /* kept, and left out */
 };
 
@@ -31,6 +34,7 @@ struct unpack {
 _Noreturn void refuse(const char *subject, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 _Noreturn void fail(const char *subject, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* "PERCENT DONE TOTAL" on progress_fd, once a percent. */
 void progress(struct unpack *u, uint64_t done, uint64_t total);
 
 /* The entry's path without leading "./" ("" is the root). Ends the process for one that could leave the folder. */

@@ -2,134 +2,219 @@
 #include <string.h>
 #include <time.h>
 
-#include "json.h"
-#include "table.h"
-#include "vectl.h"
+#include "image.h"
 
-enum { OPT_NAMES = 300, ID_SHOWN = 12 };
-static const struct option list_options[] = {{"names", no_argument, NULL, OPT_NAMES}, CLI_OPTIONS, {0}};
-
-static int print_names(yajl_val images)
-{
-	for (size_t i = 0; i < json_size(images); i++) {
-		const char *name = json_text(json_at(YAJL_GET_ARRAY(images)->values[i], "name"));
-		if (name)
-			puts(name);
-	}
-	return EXIT_DONE;
-}
-
-static int print_table(yajl_val images)
-{
-	static const struct table_column columns[] = {
-		{"NAME", .flex = 1}, {"ID"}, {"OS"}, {"SIZE", .right = 1}, {"CREATED"}, {"VES", .right = 1}};
-	struct table *t cleanup_table = table_new(columns, sizeof(columns) / sizeof(*columns));
-	if (!t)
-		return EXIT_FAILED;
-	for (size_t i = 0; i < json_size(images); i++) {
-		yajl_val image = YAJL_GET_ARRAY(images)->values[i];
-		char id[ID_SHOWN + 1], size[HUMAN], created[32] = "", users[HUMAN];
-		const char *text = json_text(json_at(image, "id"));
-		time_t when = (time_t)json_number(json_at(image, "created"), 0);
-		struct tm tm;
-		snprintf(id, sizeof(id), "%s", text ? text : "");
-		if (when > 0 && localtime_r(&when, &tm))
-			strftime(created, sizeof(created), "%Y-%m-%d %H:%M", &tm);
-		snprintf(users, sizeof(users), "%lld", json_number(json_at(image, "ve_count"), 0));
-		table_add(t, json_text(json_at(image, "name")));
-		table_add(t, id);
-		table_add(t, json_text(json_at(image, "os")));
-		table_add(t, human_bytes(size, json_number(json_at(image, "size"), -1)));
-		table_add(t, created);
-		table_add(t, users);
-	}
-	table_print(t);
-	return EXIT_DONE;
-}
-
-static int image_list(struct cli *cli, int names)
-{
-	char *text cleanup_text = NULL;
-	if (ve_image_list_json(cli->host, &text) < 0)
-		return cli_fail(cli);
-	if (cli->json && !names)
-		return cli_print_document(cli, text);
-	yajl_val document cleanup_json = json_read(cli, text);
-	if (!document)
-		return EXIT_FAILED;
-	yajl_val images = json_at(document, "images");
-	return names ? print_names(images) : print_table(images);
-}
+enum { OPT_NAMES = 300, OPT_ALL, OPT_UNUSED };
+static const struct option image_options[] = {{"names", no_argument, NULL, OPT_NAMES},
+	{"all", no_argument, NULL, OPT_ALL}, {"unused", no_argument, NULL, OPT_UNUSED}, CLI_OPTIONS, {0}};
 
 static int done(struct cli *cli, const char *image, const char *what, int r)
 {
+	char *body = NULL;
+	size_t size;
 	cli_progress_clear();
 	if (r < 0)
 		return cli_fail(cli);
-	if (cli->json) {
-		fputs("{\"format\":1,\"image\":", stdout);
-		cli_json_string(stdout, image);
-		fputs(",\"action\":", stdout);
-		cli_json_string(stdout, what);
-		fputs("}\n", stdout);
-		cli->printed = 1;
-	} else {
+	if (!cli->json) {
 		cli_note(cli, "%s: %s", image, what);
+		return EXIT_DONE;
 	}
+	FILE *out = open_memstream(&body, &size);
+	if (!out)
+		return EXIT_FAILED;
+	fputs("{\"image\":", out);
+	cli_json_string(out, image);
+	fputs(",\"action\":", out);
+	cli_json_string(out, what);
+	fputc('}', out);
+	if (fclose(out) == 0)
+		cli_keep_document(cli, body);
+	free(body);
 	return EXIT_DONE;
 }
 
-static int image_build(struct cli *cli, char **args)
+static int image_build(struct cli *cli, char **args, int count)
 {
 	return done(cli, args[0], "built", ve_image_build(cli->host, args[0]));
 }
 
-static int image_import(struct cli *cli, char **args)
+static int image_import(struct cli *cli, char **args, int count)
 {
 	return done(cli, args[0], "imported", ve_image_import(cli->host, args[0], args[1]));
 }
 
-static int image_remove(struct cli *cli, char **args)
+/* ---- remove */
+
+static int remove_unused(struct cli *cli)
 {
-	return done(cli, args[0], "removed", ve_image_remove(cli->host, args[0]));
+	char *text cleanup_text = NULL, size[HUMAN];
+	if (ve_image_remove_unused(cli->host, &text) < 0)
+		return cli_fail(cli);
+	if (cli->json)
+		return cli_print_document(cli, text);
+	yajl_val document cleanup_json = json_read(cli, text);
+	if (!document)
+		return EXIT_FAILED;
+	yajl_val removed = json_at(document, "removed");
+	for (size_t i = 0; i < json_size(removed); i++) {
+		yajl_val image = YAJL_GET_ARRAY(removed)->values[i];
+		const char *was = json_text(json_at(image, "was"));
+		cli_note(cli, "%.12s: removed, it was %s", json_text(json_at(image, "id")),
+			was ? was : "without a name");
+	}
+	cli_note(cli, "%zu removed, %s", json_size(removed),
+		human_bytes(size, json_number(json_at(document, "size"), 0)));
+	return EXIT_DONE;
 }
+
+static int image_remove(struct cli *cli, char **args, int count)
+{
+	int worst = EXIT_DONE;
+	if (count == 0)
+		return remove_unused(cli);
+	for (int i = 0; i < count; i++)
+		worst = cli_worst(worst, done(cli, args[i], "removed", ve_image_remove(cli->host, args[i])));
+	return worst;
+}
+
+/* ---- verify */
+
+static void print_difference(yajl_val d)
+{
+	const char *path = json_text(json_at(d, "path")), *what = json_text(json_at(d, "what")),
+		   *expected = json_text(json_at(d, "expected")), *found = json_text(json_at(d, "found"));
+	int plain = what && (!strcmp(what, "missing") || !strcmp(what, "added"));
+	fputs("  ", stdout);
+	cli_print_text(stdout, path ? path : "the manifest");
+	fputs("  ", stdout);
+	cli_print_text(stdout, what ? what : "?");
+	if (what && (!strcmp(what, "content") || !strcmp(what, "manifest"))) {
+		fputs(" changed", stdout);
+	} else if (!plain) {
+		fputc(' ', stdout);
+		cli_print_text(stdout, expected ? expected : "none");
+		fputs(", now ", stdout);
+		cli_print_text(stdout, found ? found : "none");
+	}
+	fputc('\n', stdout);
+}
+
+static int verify_one(struct cli *cli, const char *image)
+{
+	char *text cleanup_text = NULL, wrong[96], tried[160], size[HUMAN];
+	int r = ve_image_verify(cli->host, image, &text);
+	cli_progress_clear();
+	if (r < 0)
+		return cli_fail(cli);
+	if (cli->json) {
+		cli_keep_document(cli, text);
+		return r ? EXIT_FAILED : EXIT_DONE;
+	}
+	yajl_val document cleanup_json = json_read(cli, text);
+	if (!document)
+		return EXIT_FAILED;
+	if (!r) {
+		cli_note(cli, "%s: good, %lld entries, %s", image, json_number(json_at(document, "entries"), 0),
+			human_bytes(size, json_number(json_at(document, "size"), 0)));
+		return EXIT_DONE;
+	}
+	yajl_val differences = json_at(document, "differences");
+	long long count = json_number(json_at(document, "difference_count"), 0),
+		  shown = (long long)json_size(differences);
+	cli_print_text(stdout, image);
+	printf(":\n");
+	for (size_t i = 0; i < json_size(differences); i++)
+		print_difference(YAJL_GET_ARRAY(differences)->values[i]);
+	if (count > shown)
+		printf("  and %lld more\n", count - shown);
+	fflush(stdout);
+	snprintf(tried, sizeof(tried), "verifying %.140s", image);
+	snprintf(wrong, sizeof(wrong), "broken, %lld difference%s", count, count == 1 ? "" : "s");
+	return cli_error(cli, NULL, tried, EBADMSG, wrong,
+		"build or import it again, which mends it where it comes out the same");
+}
+
+/* Each image once, by a name where it has one. */
+static int verify_all(struct cli *cli)
+{
+	char *text cleanup_text = NULL;
+	int worst = EXIT_DONE;
+	cli->several = 1;
+	if (ve_image_list_json(cli->host, &text) < 0)
+		return cli_fail(cli);
+	yajl_val document cleanup_json = json_read(cli, text);
+	if (!document)
+		return EXIT_FAILED;
+	yajl_val images = json_at(document, "images");
+	for (size_t i = 0; i < json_size(images) && worst != EXIT_INTERRUPTED; i++) {
+		const char *id = json_text(json_at(YAJL_GET_ARRAY(images)->values[i], "id"));
+		const char *name = json_text(json_at(YAJL_GET_ARRAY(images)->values[i], "name"));
+		int again = 0;
+		for (size_t k = 0; k < i && id; k++) {
+			const char *other = json_text(json_at(YAJL_GET_ARRAY(images)->values[k], "id"));
+			again |= other && !strcmp(other, id);
+		}
+		if (id && !again)
+			worst = cli_worst(worst, verify_one(cli, name ? name : id));
+	}
+	return worst;
+}
+
+static int image_verify(struct cli *cli, char **args, int count)
+{
+	int worst = EXIT_DONE;
+	if (count == 0)
+		return verify_all(cli);
+	for (int i = 0; i < count && worst != EXIT_INTERRUPTED; i++)
+		worst = cli_worst(worst, verify_one(cli, args[i]));
+	return worst;
+}
+
+/* ---- which of them */
 
 static const struct action {
 	const char *name, *args;
-	int count;
-	int (*fn)(struct cli *cli, char **args);
+	int min, max; /* words */
+	int option;   /* that belongs to it; it stands for the words, but with list */
+	int (*fn)(struct cli *cli, char **args, int count);
 } actions[] = {
-	{"build", "NAME", 1, image_build},
-	{"import", "NAME FILE|FOLDER", 2, image_import},
-	{"list", "", 0, NULL},
-	{"remove", "NAME", 1, image_remove},
+	{"build", "NAME", 1, 1, 0, image_build},
+	{"import", "NAME FILE|FOLDER", 2, 2, 0, image_import},
+	{"info", "NAME|ID", 1, 1, 0, image_info},
+	{"list", "", 0, 0, OPT_NAMES, NULL},
+	{"remove", "NAME... or --unused", 1, INT_MAX, OPT_UNUSED, image_remove},
+	{"verify", "NAME|ID... or --all", 1, INT_MAX, OPT_ALL, image_verify},
 };
+#define ACTIONS "list, info, build, import, verify, remove"
 
 int verb_image(struct cli *cli, int argc, char **argv)
 {
 	const struct action *action = NULL;
-	int names = 0;
+	int option = 0;
 
 	/* Options may come before, between and after; which of them fit depends on the action. */
-	for (int c; (c = cli_getopt(cli, argc, argv, "", list_options)) != -1;) {
-		if (c != OPT_NAMES)
+	for (int c; (c = cli_getopt(cli, argc, argv, "", image_options)) != -1; option = c)
+		if (c < OPT_NAMES || c > OPT_UNUSED)
 			return cli->status;
-		names = 1;
-	}
+		else if (option && option != c)
+			return cli_usage(cli, "image", "--names, --all and --unused exclude one another");
 	if (optind >= argc)
-		return cli_usage(cli, "image", "which of list, build, import, remove?");
+		return cli_usage(cli, "image", "which of " ACTIONS "?");
 	const char *word = argv[optind++];
+	int words = argc - optind;
 	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
 		if (!strcmp(word, actions[i].name))
 			action = &actions[i];
 	if (!action)
-		return cli_usage(cli, "image", "%s: not one of list, build, import, remove", word);
-	if (argc - optind != action->count)
+		return cli_usage(cli, "image", "%s: not one of " ACTIONS, word);
+	if (option && option != action->option)
+		return cli_usage(cli, "image", "--names belongs to list, --all to verify, --unused to remove");
+	int stands_for = option && action->max;
+	if (stands_for ? words > 0 : words < action->min || words > action->max)
 		return cli_usage(cli, "image", "%s wants %s", word, *action->args ? action->args : "no more words");
-	if (names && action->fn)
-		return cli_usage(cli, "image", "--names belongs to list");
 	int r = cli_host(cli);
 	if (r)
 		return r;
-	return action->fn ? action->fn(cli, argv + optind) : image_list(cli, names);
+	cli->several = words > 1 && action->max > 2;
+	return action->fn ? action->fn(cli, argv + optind, words) : image_list(cli, option == OPT_NAMES);
 }

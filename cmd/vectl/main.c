@@ -109,11 +109,13 @@ const struct verb verbs[] = {
 		"vectl unset web1 stop.timeout", verb_unset, .takes = "ve set-key...", .spec_is_usage = 1},
 	{"edit", NULL, "NAME", "change its spec in an editor", NULL, "EDITOR=nano vectl edit web1", verb_edit,
 		.spec_is_usage = 1},
-	{"image", NULL, "list|build NAME|import NAME SOURCE|remove NAME", "the image store",
+	{"image", NULL, "list|info|build|import|verify|remove ...", "the image store",
 		"  list [--names]           what is there, and how many VEs use it\n"
+		"  info NAME|ID             all that is known of one\n"
 		"  build NAME               by its template: debian/13, debian/12, busybox\n"
 		"  import NAME SOURCE       from a tarball or a folder\n"
-		"  remove NAME              unless a VE uses it\n",
+		"  verify NAME... [--all]   whether it is still what it was\n"
+		"  remove NAME... [--unused]  unless a VE uses it; or what has no name and no VE\n",
 		"vectl image import shop/base /srv/base.tar", verb_image},
 	{"doctor", NULL, "[--repair [--dry-run]]", "what this host can do, and what a crash left, with remedies",
 		"  --repair                 remove what a crash left\n"

@@ -304,6 +304,19 @@ void cli_add_to_result(struct cli *cli, const char *key, const char *json)
 	cli->results[cli->n_results - 1] = body;
 }
 
+/* What cli_finish puts round a result is taken off: the braces, and "format". */
+void cli_keep_document(struct cli *cli, const char *json)
+{
+	static const char format[] = "\"format\"";
+	const char *p = strchr(json, '{'), *end = strrchr(json, '}');
+	if (!p || !end)
+		return;
+	p += 1 + strspn(p + 1, " \n\t");
+	if (!strncmp(p, format, strlen(format)))
+		p += strcspn(p, ",") + 1;
+	keep_result(cli, strndup(p, p < end ? (size_t)(end - p) : 0));
+}
+
 int cli_print_document(struct cli *cli, const char *json)
 {
 	size_t size = strlen(json);
@@ -358,7 +371,7 @@ int cli_host(struct cli *cli)
 		.size = sizeof(options),
 		.root = cli->root,
 		.cancel_fd = cli->cancel_fd > 0 ? cli->cancel_fd : -1,
-		.progress = cli->quiet ? NULL : cli_progress,
+		.on_progress = cli->quiet ? NULL : cli_progress,
 		.progress_arg = cli,
 	};
 	return ve_host_open(&options, &cli->host) < 0 ? cli_fail(cli) : 0;

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "table.h"
 #include "vectl.h"
 
 enum { BAR = 24, WIDTH_MAX = 512, REDRAW_NS = 50 * 1000 * 1000 };
@@ -46,29 +47,31 @@ static int too_soon(int percent)
 	return 0;
 }
 
-/* "building debian/13: installing packages" becomes  building debian/13  [#####     ] 42%  installing packages */
-static void draw(const char *what, int percent, int width)
+/* building debian/13  [#####     ] 42%  unpacking, 54.0M of 131.3M */
+static void draw(const struct ve_progress *p, int width)
 {
-	const char *detail = strstr(what, ": ");
-	int head = detail ? (int)(detail - what) : (int)strlen(what);
 	int colour = !getenv("NO_COLOR") || !*getenv("NO_COLOR");
-	char line[WIDTH_MAX + 1];
-	int n = snprintf(line, sizeof(line), "%.*s", head, what), bar_at = -1;
-	const char *space = "  ";
+	char line[WIDTH_MAX + 1], done[HUMAN], total[HUMAN];
+	int n = snprintf(line, sizeof(line), "%s", p->what), bar_at = -1;
 
-	if (percent >= 0 && n + BAR + 10 < width) {
+	if (n >= (int)sizeof(line))
+		n = sizeof(line) - 1;
+	if (p->percent >= 0 && n + BAR + 10 < width) {
 		char bar[BAR + 1];
-		int full = (percent > 100 ? 100 : percent) * BAR / 100;
+		int full = (p->percent > 100 ? 100 : p->percent) * BAR / 100;
 		memset(bar, '#', full);
 		memset(bar + full, ' ', BAR - full);
 		bar[BAR] = '\0';
 		bar_at = n + 3;
-		n += snprintf(line + n, sizeof(line) - n, "  [%s] %3d%%", bar, percent);
-	} else if (percent >= 0 && n < (int)sizeof(line)) {
-		n += snprintf(line + n, sizeof(line) - n, " %d%%", percent);
+		n += snprintf(line + n, sizeof(line) - n, "  [%s] %3d%%", bar, p->percent);
+	} else if (p->percent >= 0) {
+		n += snprintf(line + n, sizeof(line) - n, " %d%%", p->percent);
 	}
-	if (detail && n < (int)sizeof(line))
-		snprintf(line + n, sizeof(line) - n, "%s%s", space, detail + 2);
+	if (*p->step && n < (int)sizeof(line))
+		n += snprintf(line + n, sizeof(line) - n, "  %s", p->step);
+	if (p->bytes >= 0 && p->bytes_total > 0 && n < (int)sizeof(line))
+		snprintf(line + n, sizeof(line) - n, ", %s of %s", human_bytes(done, p->bytes),
+			human_bytes(total, p->bytes_total));
 
 	size_t limit = width > 1 ? width - 1 : 1; /* the last column would wrap on some terminals */
 	for (size_t i = 0; line[i] && i < sizeof(line) - 1; i++)
@@ -84,23 +87,33 @@ static void draw(const char *what, int percent, int width)
 	drawn = 1;
 }
 
-void cli_progress(void *arg, const char *what, int percent)
+static void print_number(const char *key, long long n)
+{
+	if (n < 0)
+		printf(",\"%s\":null", key);
+	else
+		printf(",\"%s\":%lld", key, n);
+}
+
+void cli_progress(void *arg, const struct ve_progress *p)
 {
 	struct cli *cli = arg;
 
-	if (cli->progress == PROGRESS_NONE || !what)
+	if (cli->progress == PROGRESS_NONE)
 		return;
 	if (cli->progress == PROGRESS_JSON) {
 		fputs("{\"what\":", stdout);
-		cli_json_string(stdout, what);
-		if (percent < 0)
-			fputs(",\"percent\":null}\n", stdout);
-		else
-			printf(",\"percent\":%d}\n", percent);
+		cli_json_string(stdout, p->what);
+		fputs(",\"step\":", stdout);
+		cli_json_string(stdout, *p->step ? p->step : NULL);
+		print_number("percent", p->percent);
+		print_number("bytes", p->bytes);
+		print_number("bytes_total", p->bytes_total);
+		fputs("}\n", stdout);
 		fflush(stdout);
 		return;
 	}
 	int width = terminal_width();
-	if (width && !too_soon(percent))
-		draw(what, percent, width);
+	if (width && !too_soon(p->percent))
+		draw(p, width);
 }

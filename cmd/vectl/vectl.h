@@ -136,6 +136,8 @@ void cli_note(struct cli *cli, const char *fmt, ...)
 int cli_done(struct cli *cli, const char *ve, const char *state); /* --json: {"ve":,"state":}; else silent. EXIT_DONE */
 void cli_add_to_result(struct cli *cli, const char *key, const char *json); /* --json: of the last one; else nothing */
 void cli_say_lost(struct cli *cli, struct ve *ve);                          /* of a privileged VE: what it is without */
+/* --json: the members of a document are kept as a result, for verbs that take several names */
+void cli_keep_document(struct cli *cli, const char *json);
 /* One document, as libve made it ({"format":1,...}), with a newline; frees nothing. EXIT_DONE */
 int cli_print_document(struct cli *cli, const char *json);
 int cli_finish(struct cli *cli, int status);       /* main: the kept results, and a full stdout is an error */
@@ -168,7 +170,7 @@ int cli_one_name(struct cli *cli, int argc, char **argv, int min, int max, const
 
 /* ---- progress (progress.c): the library's callback; arg is the cli */
 enum cli_progress_mode { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
-void cli_progress(void *arg, const char *what, int percent);
+void cli_progress(void *arg, const struct ve_progress *progress);
 void cli_progress_clear(void); /* before anything else is written to the terminal */
 
 /* ---- console (console.c): relays the VE's console until it is detached or ends; an exit status */

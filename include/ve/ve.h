@@ -7,8 +7,8 @@
  *
  * Ownership: `char **ret_...` outputs are allocated with malloc and the caller's to free with ve_free. Strings that the
  * ve_error_* functions return belong to the host handle and stay valid until the next call with it or a VE of it; that
- * of ve_name until ve_close. Nothing that is passed in is kept, but `progress` and `progress_arg`. Descriptors that the
- * library opens are close-on-exec.
+ * of ve_name until ve_close. Nothing that is passed in is kept, but `progress`, `on_progress` and `progress_arg`.
+ * Descriptors that the library opens are close-on-exec.
  *
  * Threads: one host handle, with the VE handles opened from it, serves one thread at a time; so does a process handle.
  * Handles are independent of one another. The library has no global state, starts no thread that outlives a call,
@@ -63,17 +63,29 @@ enum ve_error_code {
 
 /* ---- host */
 
+/* How far long work is. Strings live until the callback returns. */
+struct ve_progress {
+	size_t size;
+	const char *what;           /* "building debian/13" */
+	const char *step;           /* "unpacking"; a template's own words; or "" */
+	int percent;                /* of all of it; -1: not known */
+	int64_t bytes, bytes_total; /* of this step; -1: not known */
+};
+
 struct ve_host_options {
 	size_t size;
 	const char *root; /* NULL or "": /etc/vectl, /var/lib/vectl, /run/vectl; else all three under this folder */
 	int cancel_fd; /* readable: give up what is waited for, undo it, return -EINTR. -1 or 0: none. Not read from */
 	void (*progress)(void *arg, const char *what, int percent); /* long work; percent -1: not known. NULL: quiet */
 	void *progress_arg;
+	void (*on_progress)(
+		void *arg, const struct ve_progress *progress); /* in place of `progress`, with progress_arg */
 };
 /*
  * `options` may be NULL. *ret is always set, but when memory is out (-ENOMEM): with another failure it carries the
  * error and nothing else, and is to be closed still. -EPERM and VE_E_PERMISSION: not root; -EINVAL and VE_E_USAGE: no
- * size. `progress` is called in the caller's thread, within a call that builds or imports an image.
+ * size. `progress` and `on_progress` are called in the caller's thread,
+ * within a call that builds, imports or verifies an image.
  */
 int ve_host_open(const struct ve_host_options *options, struct ve_host **ret);
 void ve_host_close(struct ve_host *host); /* after its VE handles; NULL is allowed */
@@ -340,18 +352,36 @@ int ve_doctor_json(struct ve_host *host, int flags, char **ret_json);
 
 /* ---- images */
 
-/* Each: -EINVAL and VE_E_USAGE, it cannot be an image's name. */
+/*
+ * Each: -EINVAL and VE_E_USAGE, it cannot be an image's name. An image's id is the SHA-256 of its manifest, which says
+ * all that is in it; names are links to ids, and the same content under two names is stored once. Where it says NAME or
+ * ID, the first 8 digits of the id or more are enough.
+ */
 int ve_image_list_json(struct ve_host *host, char **ret_json);
+/* All that is known of one, by NAME or ID. -ENOENT and VE_E_NO_IMAGE; -EINVAL and VE_E_USAGE: it is many ids'
+ * beginning. */
+int ve_image_info_json(struct ve_host *host, const char *image, char **ret_json);
 /*
  * By its template, in place of one of that name; VEs keep theirs. May take minutes. -ENOENT and VE_E_NO_IMAGE: no
- * template makes it; VE_E_TEMPLATE: that failed; VE_E_ARCHIVE: what it made is broken or unsafe; -EINTR and
- * VE_E_INTERRUPTED.
+ * template makes it; VE_E_HOST: the template lacks something on this host; VE_E_TEMPLATE: it failed; VE_E_ARCHIVE: what
+ * it made is broken or unsafe; -EINTR and VE_E_INTERRUPTED. Of two at once for the same name the second waits.
  */
 int ve_image_build(struct ve_host *host, const char *image);
 /* A tarball or a folder. -EEXIST and VE_E_EXISTS; -ENOENT and VE_E_NO_IMAGE: no source; else as of ve_image_build. */
 int ve_image_import(struct ve_host *host, const char *image, const char *source);
-/* -EBUSY and VE_E_BUSY while VEs use it; -ENOENT and VE_E_NO_IMAGE. */
+/*
+ * Compares what is in the store with the image's manifest, by NAME or ID: 0 when it is as it was, 1 when not. *ret_json
+ * says what differs. Reads all of it. -ENODATA and VE_E_UNSUPPORTED: of an earlier version, which kept no manifest;
+ * else as of ve_image_info_json.
+ */
+int ve_image_verify(struct ve_host *host, const char *image, char **ret_json);
+/*
+ * The name, and the image when it was its last one. -EBUSY and VE_E_BUSY while VEs use it, of another name's image only
+ * while VEs were created under this one; -ENOENT and VE_E_NO_IMAGE.
+ */
 int ve_image_remove(struct ve_host *host, const char *image);
+/* Images that have no name any more and no VE, and what templates cached. *ret_json says which went. */
+int ve_image_remove_unused(struct ve_host *host, char **ret_json);
 int ve_image_exists(struct ve_host *host, const char *image); /* 1 or 0 */
 
 #pragma GCC visibility pop

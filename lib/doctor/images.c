@@ -17,7 +17,7 @@ static int mend_store(struct doctor *d, const struct finding *f, struct error *e
 	cleanup_fd int images = store_open(d->host, 0, e);
 	if (images < 0)
 		return images;
-	store_collect(d->host, images);
+	store_collect(d->host, images, NULL, NULL);
 	/* Swept with the first finding, the others are gone as well. What stays was taken up by somebody. */
 	return lstat(f->path, &st) ? 0 : -EAGAIN;
 }

@@ -28,10 +28,22 @@ int host_cancelled(struct ve_host *host, struct error *e)
 	return 1;
 }
 
-void host_progress(struct ve_host *host, const char *what, int percent)
+void host_progress(
+	struct ve_host *host, const char *what, const char *step, int percent, int64_t bytes, int64_t bytes_total)
 {
-	if (host->progress)
-		host->progress(host->progress_arg, what, percent);
+	const struct ve_progress p = {.size = sizeof(p),
+		.what = what,
+		.step = step,
+		.percent = percent,
+		.bytes = bytes,
+		.bytes_total = bytes_total};
+	char text[512];
+	if (host->on_progress) {
+		host->on_progress(host->progress_arg, &p);
+	} else if (host->progress) {
+		snprintf(text, sizeof(text), "%s%s%s", what, *step ? ": " : "", step);
+		host->progress(host->progress_arg, text, percent);
+	}
 }
 
 static int set_root(struct ve_host *h, const char *root, struct error *e)
@@ -70,6 +82,7 @@ int ve_host_open(const struct ve_host_options *options, struct ve_host **ret)
 	if (o.cancel_fd > 0)
 		h->cancel_fd = o.cancel_fd;
 	h->progress = o.progress;
+	h->on_progress = o.on_progress;
 	h->progress_arg = o.progress_arg;
 	int r = set_root(h, o.root, &h->error);
 	if (!r && geteuid() != 0)

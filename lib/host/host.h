@@ -16,6 +16,7 @@ struct ve_host {
 	struct error error; /* of the last public call that failed */
 	int cancel_fd;      /* -1: none */
 	void (*progress)(void *arg, const char *what, int percent);
+	void (*on_progress)(void *arg, const struct ve_progress *progress); /* in place of the former */
 	void *progress_arg;
 };
 
@@ -33,7 +34,9 @@ extern const char host_template_dir[]; /* …/share/vectl/templates */
 struct error *host_begin(struct ve_host *host);
 /* 1 when the caller asked to give up (cancel_fd is readable); fills `e` with VE_E_INTERRUPTED then. */
 int host_cancelled(struct ve_host *host, struct error *e);
-void host_progress(struct ve_host *host, const char *what, int percent);
+/* `step` may be ""; percent, bytes and total -1 where they are not known. */
+void host_progress(
+	struct ve_host *host, const char *what, const char *step, int percent, int64_t bytes, int64_t bytes_total);
 /* Makes etc, data and run with their subfolders, 0700, on demand. */
 int host_make_folders(struct ve_host *host, struct error *e);
 

@@ -68,6 +68,7 @@ static int make_by_template(struct ve_host *host, int images, const char *name, 
 	struct unpack_run unpack = {
 		.name = name,
 		.template = strrchr(template, '/') + 1,
+		.version = source ? NULL : name + strcspn(name, "/") + (strchr(name, '/') != NULL),
 		.archive = output,
 		.what = what,
 		.source = source,
@@ -119,18 +120,13 @@ static int build(struct ve_host *host, int images, const char *name, struct erro
 
 /* ---- tarballs and folders given by path */
 
-/* 1: `id` was made from this very path; 2: and from this very content. */
-static int is_from(int images, const char *id, const struct source *source)
+/* 1: NAME was given to `id` when it was made from this very path; 2: and from this very content. */
+static int is_from(int images, const char *id, const char *name, const struct source *source)
 {
-	char path[64];
-	cleanup_free char *text = NULL;
 	cleanup_json struct json *j = NULL;
-	size_t size;
-	if (FORMAT(path, "store/%s/image.json", id) < 0 ||
-		read_file_at(images, path, IMAGE_JSON_MAX, &text, &size) < 0 ||
-		json_parse(text, size, path, "reading an image", &j, NULL) < 0)
+	if (image_describe(images, id, &j) < 0)
 		return 0;
-	const struct json *s = json_get(j, "source");
+	const struct json *s = json_get(image_origin(j, name), "source");
 	const char *from = json_string(s, "path");
 	if (!from || strcmp(from, source->path))
 		return 0;
@@ -158,7 +154,7 @@ static int resolve_path(struct ve_host *host, int images, const char *path, char
 			r = name_lock(host, images, name, &lock, e);
 		if (r < 0)
 			return r;
-		int from = store_lookup(images, name, ret_id) == 0 ? is_from(images, ret_id, &source) : 1;
+		int from = store_lookup(images, name, ret_id) == 0 ? is_from(images, ret_id, name, &source) : 1;
 		if (from == 2)
 			return 0;
 		if (from == 0)
@@ -191,7 +187,7 @@ int image_resolve(struct ve_host *host, const char *image, int make, char **ret_
 		return error_set(e, VE_E_NO_IMAGE, ENOENT, "looking for the image",
 			"vectl image build or import makes it", "%s is not in the store", image);
 	if (r == -ENOENT) {
-		store_collect(host, images);
+		store_collect(host, images, NULL, NULL);
 		if (is_path) {
 			r = resolve_path(host, images, image, id, name, &imported, e);
 		} else {
@@ -229,12 +225,12 @@ int ve_image_build(struct ve_host *host, const char *image)
 	cleanup_fd int images = store_open(host, 1, e);
 	if (images < 0)
 		return images;
-	store_collect(host, images);
+	store_collect(host, images, NULL, NULL);
 	r = name_lock(host, images, image, &lock, e);
 	if (r == 0)
 		r = build(host, images, image, e);
 	if (r == 0)
-		store_collect(host, images); /* the one that it replaced */
+		store_collect(host, images, NULL, NULL); /* the one that it replaced */
 	name_unlock(&lock);
 	return r;
 }
@@ -255,7 +251,7 @@ int ve_image_import(struct ve_host *host, const char *image, const char *source)
 	cleanup_fd int images = store_open(host, 1, e);
 	if (images < 0)
 		return images;
-	store_collect(host, images);
+	store_collect(host, images, NULL, NULL);
 	r = name_lock(host, images, image, &lock, e);
 	if (r == 0 && store_lookup(images, image, id) == 0)
 		r = error_set(e, VE_E_EXISTS, EEXIST, what,

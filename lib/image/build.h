@@ -41,9 +41,9 @@ int run_child(struct ve_host *host, const struct host_child *child, const char *
  * Percents are shown as `from` to 100.
  */
 struct unpack_run {
-	const char *name, *template, *archive, *what;
-	const struct source *source; /* recorded; NULL: none */
-	const struct json *metadata; /* recorded; NULL: none */
+	const char *name, *template, *version, *archive, *what; /* version NULL: no template's */
+	const struct source *source;                            /* recorded; NULL: none */
+	const struct json *metadata;                            /* recorded; NULL: none */
 	int from;
 };
 int unpack_run(struct ve_host *host, struct work *w, const struct unpack_run *run, struct error *e);

@@ -138,8 +138,11 @@ static int clear_file(int rootfs, const char *path, int remove, struct error *e)
 		return error_sys(e, errno, tried, path);
 	if (remove)
 		return 1;
+	/* With its time too: the same archive makes the same image. */
+	const struct timespec times[2] = {st.st_atim, st.st_mtim};
 	cleanup_fd int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0 || fsync(fd) < 0)
+	if (fd < 0 || futimens(fd, times) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 ||
+		fchmod(fd, st.st_mode & 07777) < 0 || fsync(fd) < 0)
 		return error_sys(e, errno, tried, path);
 	return 1;
 }

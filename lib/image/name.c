@@ -100,7 +100,9 @@ int image_ref_target(const char *name, const char *id, char *buf, size_t size)
 
 int image_id_valid(const char *id)
 {
-	return strlen(id) == IMAGE_ID_SIZE - 1 && strspn(id, "0123456789abcdef") == IMAGE_ID_SIZE - 1;
+	enum { EARLIER_SIZE = 32 };
+	size_t length = strlen(id);
+	return (length == IMAGE_ID_SIZE - 1 || length == EARLIER_SIZE) && strspn(id, "0123456789abcdef") == length;
 }
 
 void image_flat_name(const char *name, char ret[IMAGE_NAME_SIZE])

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/file.h"
+#include "lib/base/json.h"
 #include "lib/base/util.h"
 
 enum { LOCK_POLL_MS = 100 };
@@ -80,13 +81,13 @@ static int read_id_link(int dir, const char *name, char ret_id[IMAGE_ID_SIZE])
 	const char *id = strrchr(target, '/');
 	if (!id || !image_id_valid(id + 1))
 		return -EINVAL;
-	memcpy(ret_id, id + 1, IMAGE_ID_SIZE);
+	strcpy(ret_id, id + 1);
 	return 0;
 }
 
-static int is_stored(int images, const char *id)
+int store_has(int images, const char *id)
 {
-	char path[64];
+	char path[IMAGE_PATH_SIZE];
 	struct stat st;
 	return FORMAT(path, "store/%s/image.json", id) >= 0 && fstatat(images, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
@@ -101,17 +102,19 @@ int store_lookup(int images, const char *name, char ret_id[IMAGE_ID_SIZE])
 	int r = read_id_link(dir, last, id);
 	if (r < 0)
 		return r == -EINVAL ? -ENOENT : r; /* EINVAL also where a folder of names is meant */
-	if (!is_stored(images, id))
+	if (!store_has(images, id))
 		return -ENOENT;
-	memcpy(ret_id, id, IMAGE_ID_SIZE);
+	strcpy(ret_id, id);
 	return 0;
 }
 
 /* ---- work in progress */
 
-static int random_id(char ret[IMAGE_ID_SIZE])
+enum { RANDOM_SIZE = 33 };
+
+static int random_name(char ret[RANDOM_SIZE])
 {
-	unsigned char bytes[(IMAGE_ID_SIZE - 1) / 2];
+	unsigned char bytes[(RANDOM_SIZE - 1) / 2];
 	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
 		return -EIO;
 	for (size_t i = 0; i < sizeof(bytes); i++)
@@ -123,9 +126,10 @@ int work_begin(int images, struct work *ret, struct error *e)
 {
 	static const char tried[] = "preparing a place for the image";
 	struct work w = WORK_NONE;
-	int r = random_id(w.id);
+	char name[RANDOM_SIZE];
+	int r = random_name(name);
 	if (r == 0)
-		r = FORMAT(w.path, "tmp/%s.%d", w.id, (int)getpid());
+		r = FORMAT(w.path, "tmp/%s.%d", name, (int)getpid());
 	if (r < 0)
 		return error_sys(e, -r, tried, "id");
 	/* Between mkdir and the lock it looks like a leftover. */
@@ -163,7 +167,7 @@ void work_end(struct work *w)
 static int point_name(struct work *w, const char *name, struct error *e)
 {
 	static const char tried[] = "naming the image";
-	char target[64];
+	char target[IMAGE_PATH_SIZE];
 	const char *last;
 	int r = image_ref_target(name, w->id, target, sizeof(target));
 	if (r < 0)
@@ -190,12 +194,17 @@ static int point_name(struct work *w, const char *name, struct error *e)
 static int move_in(struct work *w, struct error *e)
 {
 	static const char tried[] = "putting the image into the store";
-	char path[64];
+	char path[IMAGE_PATH_SIZE];
 	int r = FORMAT(path, "store/%s", w->id);
 	if (r < 0)
 		return error_sys(e, -r, tried, w->id);
 	cleanup_fd int image = openat(w->dir, "image", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (image < 0 || fsync(image) < 0 || renameat(w->dir, "image", w->images, path) < 0)
+	if (image < 0 || fsync(image) < 0)
+		return error_sys(e, errno, tried, path);
+	/* One that was found broken makes room. VEs that run keep it as it is until they are stopped. */
+	if (renameat(w->images, path, w->dir, "broken") < 0 && errno != ENOENT)
+		return error_sys(e, errno, tried, path);
+	if (renameat(w->dir, "image", w->images, path) < 0)
 		return error_sys(e, errno, tried, path);
 	cleanup_fd int store = openat(w->images, "store", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (store < 0 || fsync(store) < 0)
@@ -203,16 +212,45 @@ static int move_in(struct work *w, struct error *e)
 	return 0;
 }
 
+static int is_broken(int images, const char *id)
+{
+	char path[IMAGE_PATH_SIZE];
+	struct stat st;
+	return FORMAT(path, "store/%s/broken", id) >= 0 && fstatat(images, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int merge_origins(struct work *w, struct error *e)
+{
+	static const char tried[] = "recording where the image came from";
+	cleanup_json struct json *old = NULL, *new = NULL;
+	cleanup_free char *text = NULL, *fresh = NULL;
+	char path[IMAGE_PATH_SIZE];
+	size_t size;
+	int r = image_describe(w->images, w->id, &old);
+	if (r == 0)
+		r = read_file_at(w->dir, "image/image.json", IMAGE_JSON_MAX, &fresh, &size);
+	if (r >= 0)
+		r = json_parse(fresh, size, "image.json", tried, &new, e);
+	if (r >= 0)
+		r = image_merge_origins(old, new, &text);
+	if (r >= 0)
+		r = FORMAT(path, "store/%s/image.json", w->id);
+	if (r >= 0)
+		r = write_file_atomic_at(w->images, path, text, strlen(text), 0600);
+	return r < 0 ? error_sys(e, -r, tried, w->id) : 0;
+}
+
 int store_commit(struct work *w, const char *name, struct error *e)
 {
-	char path[64];
+	char path[IMAGE_PATH_SIZE];
 	if (flock(w->images, LOCK_EX) < 0)
 		return error_sys(e, errno, "putting the image into the store", "images");
-	int r = move_in(w, e);
+	int known = store_has(w->images, w->id) && !is_broken(w->images, w->id);
+	int r = known ? merge_origins(w, e) : move_in(w, e);
 	if (r == 0) {
 		r = point_name(w, name, e);
 		/* Back into tmp, where work_end removes it. */
-		if (r < 0 && FORMAT(path, "store/%s", w->id) >= 0)
+		if (r < 0 && !known && FORMAT(path, "store/%s", w->id) >= 0)
 			renameat(w->images, path, w->dir, "image");
 	}
 	flock(w->images, LOCK_UN);
@@ -320,7 +358,7 @@ int store_ids(int images, char (**ret)[IMAGE_ID_SIZE], size_t *ret_count)
 		if (!more)
 			return -ENOMEM;
 		list = more;
-		memcpy(more[count++], entry->d_name, IMAGE_ID_SIZE);
+		strcpy(more[count++], entry->d_name);
 	}
 	*ret = TAKE_PTR(list);
 	*ret_count = count;
@@ -385,7 +423,7 @@ int name_lock(struct ve_host *host, int images, const char *name, struct name_lo
 		if (r != -EAGAIN)
 			return error_sys(e, -r, tried, l.file);
 		if (!said++)
-			host_progress(host, "waiting: this image is being built already", -1);
+			host_progress(host, "waiting", "this image is being built already", -1, -1, -1);
 		/* Waiting for a lock can neither be polled nor cancelled; so it is tried again. */
 		struct pollfd cancel = {.fd = host->cancel_fd, .events = POLLIN};
 		poll(&cancel, 1, LOCK_POLL_MS);
@@ -407,18 +445,38 @@ void name_unlock(struct name_lock *l)
 
 /* ---- removal */
 
+static int is_named(int images, const char *id)
+{
+	cleanup_free struct ref *refs = NULL;
+	size_t count = 0;
+	if (store_refs(images, &refs, &count) < 0)
+		return 1; /* not known: stays */
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(refs[i].id, id))
+			return 1;
+	return 0;
+}
+
 /*
- * Takes an image out of the store unless a VE refers to it. `create` makes its link first and looks for the image
- * after; here it is moved away first and links are looked for after: one of the two sees the other.
+ * Takes an image out of the store unless a VE or a name refers to it. Names are given under the same lock. `create`
+ * makes its link first and looks for the image after; here it is moved away first and links are looked for after: one
+ * of the two sees the other.
  */
-static void drop(struct ve_host *host, int images, const char *id)
+static void drop(struct ve_host *host, int images, const char *id, store_removed_fn *on_removed, void *arg)
 {
 	cleanup_work struct work w = WORK_NONE;
-	char path[64], users[64];
-	if (FORMAT(path, "store/%s", id) < 0 || work_begin(images, &w, NULL) < 0)
+	char path[IMAGE_PATH_SIZE], users[64], moved[IMAGE_PATH_SIZE];
+	if (FORMAT(path, "store/%s", id) < 0 || work_begin(images, &w, NULL) < 0 ||
+		FORMAT(moved, "%s/image", w.path) < 0 || flock(images, LOCK_EX) < 0)
 		return;
-	if (renameat(images, path, w.dir, "image") == 0 && store_users(host, id, users, sizeof(users)) > 0)
+	int gone = !is_named(images, id) && renameat(images, path, w.dir, "image") == 0;
+	if (gone && store_users(host, id, users, sizeof(users)) > 0) {
 		renameat(w.dir, "image", images, path);
+		gone = 0;
+	}
+	flock(images, LOCK_UN);
+	if (gone && on_removed)
+		on_removed(arg, images, moved, id);
 }
 
 /* Locks of names whose holder was killed. */
@@ -455,7 +513,7 @@ static void collect_leftovers(int images)
 }
 
 /* What an interrupted replacement left without a name. Names are given under the same flock as the move in. */
-static void collect_unnamed(struct ve_host *host, int images)
+static void collect_unnamed(struct ve_host *host, int images, store_removed_fn *on_removed, void *arg)
 {
 	cleanup_free char(*ids)[IMAGE_ID_SIZE] = NULL;
 	cleanup_free struct ref *refs = NULL;
@@ -472,13 +530,13 @@ static void collect_unnamed(struct ve_host *host, int images)
 		for (size_t k = 0; k < n_refs; k++)
 			named |= !strcmp(refs[k].id, ids[i]);
 		if (!named && store_users(host, ids[i], users, sizeof(users)) == 0)
-			drop(host, images, ids[i]);
+			drop(host, images, ids[i], on_removed, arg);
 	}
 }
 
-void store_collect(struct ve_host *host, int images)
+void store_collect(struct ve_host *host, int images, store_removed_fn *on_removed, void *arg)
 {
 	collect_locks(images);
 	collect_leftovers(images);
-	collect_unnamed(host, images);
+	collect_unnamed(host, images, on_removed, arg);
 }

@@ -9,20 +9,22 @@
 
 /*
  * Inside DATA/images, beside what image.h names:
- *   tmp/ID.PID/   one operation at work; its file `lock` is held while it lives, so that what a killed one left is
+ *   tmp/RANDOM.PID/  one operation at work; its file `lock` is held while it lives, so that what a killed one left is
  *                 recognised. `image` in it is what becomes store/ID.
+ *   cache/TEMPLATE/  what a template keeps between builds, locked shared meanwhile
  *   lock-NAME     held while NAME is built, so that of two builds at once the second takes the first's result
  *   log-NAME      what the template said when it last failed
- * NAME has ',' for '/' there. Short changes (making tmp/ID.PID, moves into and out of the store, refs) happen under a
- * flock of the folder DATA/images itself.
+ * NAME has ',' for '/' there. Short changes (making tmp/RANDOM.PID, moves into and out of the store, refs) happen under
+ * a flock of the folder DATA/images itself.
  */
 
 enum {
-	IMAGE_ID_SIZE = 33,       /* 32 hexadecimal digits */
+	IMAGE_ID_SIZE = 65,       /* 64 hexadecimal digits; 32 in images that version 0.1.0 made */
 	IMAGE_COMPONENT_MAX = 63, /* of a name */
 	IMAGE_COMPONENTS = 3,
 	IMAGE_NAME_SIZE = IMAGE_COMPONENTS * (IMAGE_COMPONENT_MAX + 1),
-	IMAGE_JSON_MAX = 64 * 1024,
+	IMAGE_PATH_SIZE = 128, /* of what is in DATA/images, but for names */
+	IMAGE_JSON_MAX = 1024 * 1024,
 };
 
 /* ---- names (name.c; pure) */
@@ -40,11 +42,14 @@ void image_flat_name(const char *name, char ret[IMAGE_NAME_SIZE]); /* debian,13 
 /* DATA/images, made with its folders when `make`; else -ENOENT without an error where there is none. Returns the fd. */
 int store_open(struct ve_host *host, int make, struct error *e);
 int store_lookup(int images, const char *name, char ret_id[IMAGE_ID_SIZE]); /* -ENOENT: no such name */
+/* By name, or by at least 8 digits of the id. `images` may be negative: there is no store. */
+int image_find(int images, const char *image, const char *tried, char ret_id[IMAGE_ID_SIZE], struct error *e);
+int store_has(int images, const char *id); /* 1 or 0 */
 
 struct work {
-	int images, dir, lock; /* fds; images is borrowed */
-	char path[64];         /* tmp/ID.PID */
-	char id[IMAGE_ID_SIZE];
+	int images, dir, lock;  /* fds; images is borrowed */
+	char path[64];          /* tmp/RANDOM.PID */
+	char id[IMAGE_ID_SIZE]; /* of the image, once it is known */
 };
 int work_begin(int images, struct work *ret, struct error *e);
 void work_end(struct work *w); /* removes what is left in it; an empty one is allowed */
@@ -54,15 +59,34 @@ void work_end(struct work *w); /* removes what is left in it; an empty one is al
 		.images = -EBADF, .dir = -EBADF, .lock = -EBADF                                                        \
 	}
 
-/* tmp/ID.PID/image becomes store/ID, and NAME means it from now on. */
+/*
+ * tmp/RANDOM.PID/image becomes store/ID, and NAME means it from now on. Where the same content is stored already, that
+ * stays (unless it was found broken) and learns where it came from this time.
+ */
 int store_commit(struct work *w, const char *name, struct error *e);
 int store_unname(int images, const char *name);
+
+/* ---- what is known of an image (describe.c): store/ID/image.json */
+
+struct json;
+int image_describe(int images, const char *id, struct json **ret);
+/*
+ * How the image came to have that name; the last one for NULL and for a name that it has not. Images that version 0.1.0
+ * made have one origin, the description itself. Never NULL.
+ */
+const struct json *image_origin(const struct json *image, const char *name);
+/* `old` as it is, with the origins of `new` in place of older ones of the same names. */
+int image_merge_origins(const struct json *old, const struct json *new, char **ret_text);
 
 /* The VEs of an image, "a, b, c", with their number as the result. */
 int store_users(struct ve_host *host, const char *id, char *buf, size_t size);
 
-/* Removes what killed operations left, and images that no name and no VE refers to. */
-void store_collect(struct ve_host *host, int images);
+/*
+ * Removes what killed operations left, and images that no name and no VE refers to; `on_removed` (or NULL) is told of
+ * each of those before it goes.
+ */
+typedef void store_removed_fn(void *arg, int images, const char *path, const char *id);
+void store_collect(struct ve_host *host, int images, store_removed_fn *on_removed, void *arg);
 
 /* Each name with its id, in order of name. */
 struct ref {

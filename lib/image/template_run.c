@@ -96,13 +96,21 @@ static int make_folders(struct ve_host *host, const struct template_run *run, st
 		return 0; /* nothing to keep of what only hands on */
 	if (FORMAT(cache, "cache/%s", name) < 0 || FORMAT(p->cache, "%s/images/%s", host->data, cache) < 0)
 		return error_sys(e, ENAMETOOLONG, run->what, name);
-	if ((mkdirat(run->images, "cache", 0700) < 0 && errno != EEXIST) ||
-		(mkdirat(run->images, cache, 0755) < 0 && errno != EEXIST))
-		return error_sys(e, errno, run->what, p->cache);
-	p->cache_fd = open_beneath(run->images, cache, O_RDONLY | O_DIRECTORY, 0);
-	if (p->cache_fd < 0 || flock(p->cache_fd, LOCK_SH) < 0)
-		return error_sys(e, p->cache_fd < 0 ? -p->cache_fd : errno, run->what, p->cache);
-	return 0;
+	/* Emptying it removes it: then the one that is locked is not the one that is there. */
+	for (int turn = 0; turn < 8; turn++) {
+		struct stat mine, there;
+		if ((mkdirat(run->images, "cache", 0700) < 0 && errno != EEXIST) ||
+			(mkdirat(run->images, cache, 0755) < 0 && errno != EEXIST))
+			return error_sys(e, errno, run->what, p->cache);
+		cleanup_fd int fd = open_beneath(run->images, cache, O_RDONLY | O_DIRECTORY, 0);
+		if (fd < 0 || flock(fd, LOCK_SH) < 0 || fstat(fd, &mine) < 0)
+			return error_sys(e, fd < 0 ? -fd : errno, run->what, p->cache);
+		if (fstatat(run->images, cache, &there, AT_SYMLINK_NOFOLLOW) == 0 && mine.st_ino == there.st_ino) {
+			p->cache_fd = TAKE_FD(fd);
+			return 0;
+		}
+	}
+	return error_sys(e, EAGAIN, run->what, p->cache);
 }
 
 /* ---- what it says */
@@ -115,13 +123,12 @@ struct progress_lines {
 static void on_line(void *arg, const char *line)
 {
 	struct progress_lines *p = arg;
-	char what[256], *rest;
+	char *rest;
 	long percent = strtol(line, &rest, 10);
 	if (rest == line || percent < 0 || percent > 100)
 		return;
 	rest += strspn(rest, " ");
-	snprintf(what, sizeof(what), "%s%s%.150s", p->run->what, *rest ? ": " : "", rest);
-	host_progress(p->host, what, (int)percent * p->run->until / 100);
+	host_progress(p->host, p->run->what, rest, (int)percent * p->run->until / 100, -1, -1);
 }
 
 /* The last line with anything on it; `text` is cut. */
@@ -330,7 +337,7 @@ int template_run(struct ve_host *host, const struct template_run *run, char ret_
 	cleanup_fd int log = open(log_path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	if (log < 0)
 		return error_sys(e, errno, run->what, log_path);
-	host_progress(host, run->what, 0);
+	host_progress(host, run->what, "", 0, -1, -1);
 	int status = run_guarded(host, run, &paths, log, e);
 	if (status < 0)
 		return status;

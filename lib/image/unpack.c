@@ -14,25 +14,33 @@
 
 enum { EXIT_REFUSED = 3, SAID_MAX = 4096 };
 
-struct progress_lines {
+enum { SUMMARY_MAX = 1024 };
+
+struct report_lines {
 	struct ve_host *host;
 	const struct unpack_run *run;
 	int last;
+	char summary[SUMMARY_MAX];
 };
 
 static void on_line(void *arg, const char *line)
 {
-	struct progress_lines *p = arg;
-	char what[256], *rest;
-	long percent = strtol(line, &rest, 10);
-	if (rest == line || percent < 0 || percent > 100)
+	struct report_lines *l = arg;
+	int percent;
+	long long done, total;
+	if (*line == '{') {
+		snprintf(l->summary, sizeof(l->summary), "%s", line);
 		return;
-	int shown = p->run->from + (int)percent * (100 - p->run->from) / 100;
-	if (shown == p->last)
+	}
+	if (sscanf(line, "%d %lld %lld", &percent, &done, &total) != 3)
 		return;
-	p->last = shown;
-	snprintf(what, sizeof(what), "%s: unpacking", p->run->what);
-	host_progress(p->host, what, shown);
+	int shown = l->run->from + percent * (100 - l->run->from) / 100;
+	if (shown == l->last)
+		return;
+	l->last = shown;
+	/* Of a folder, entries are counted and not bytes. */
+	int bytes = !l->run->source || !l->run->source->is_folder;
+	host_progress(l->host, l->run->what, "unpacking", shown, bytes ? done : -1, bytes ? total : -1);
 }
 
 /* What the program said: on `said`, a memfd. */
@@ -60,22 +68,22 @@ static int report(const struct unpack_run *run, const struct ve_host *host, int 
 		*said ? said : "ve-unpack failed without saying why");
 }
 
-/* Fills tmp/ID.PID/image/rootfs. `ret_summary` is ve-unpack's JSON line. */
+/* Fills image/rootfs and image/manifest. `ret_summary` is ve-unpack's last line. */
 static int fill_rootfs(
 	struct ve_host *host, struct work *w, const struct unpack_run *run, struct json **ret_summary, struct error *e)
 {
-	char program[PATH_MAX], output[PATH_MAX], said[SAID_MAX];
+	char program[PATH_MAX], output[PATH_MAX];
 	if (mkdirat(w->dir, "image", 0700) < 0 || mkdirat(w->dir, "image/rootfs", 0755) < 0)
 		return error_sys(e, errno, run->what, w->path);
 	if (FORMAT(program, "%s/ve-unpack", host_libexec_dir) < 0 ||
 		FORMAT(output, "%s/images/%s/image/rootfs", host->data, w->path) < 0)
 		return error_sys(e, ENAMETOOLONG, run->what, host->data);
-	cleanup_fd int out = memfd_create("ve-unpack stdout", MFD_CLOEXEC);
+	cleanup_fd int out = openat(w->dir, "image/manifest", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	cleanup_fd int err = memfd_create("ve-unpack stderr", MFD_CLOEXEC);
 	if (out < 0 || err < 0)
-		return error_sys(e, errno, run->what, "memfd_create");
-	struct progress_lines lines = {.host = host, .run = run, .last = -1};
-	const char *const argv[] = {program, "--output", output, "--progress-fd", "3", run->archive, NULL};
+		return error_sys(e, errno, run->what, "manifest");
+	struct report_lines lines = {.host = host, .run = run, .last = -1};
+	const char *const argv[] = {program, "--output", output, "--report-fd", "3", run->archive, NULL};
 	const struct host_child child = {
 		.argv = argv, .in = -1, .out = out, .err = err, .line_fd = 3, .on_line = on_line, .arg = &lines};
 	int status = run_child(host, &child, run->what, e);
@@ -83,46 +91,43 @@ static int fill_rootfs(
 		return status;
 	if (status != 0)
 		return report(run, host, status, err, e);
-	read_said(out, said);
-	return json_parse(said, strlen(said), "ve-unpack", run->what, ret_summary, e);
+	if (fsync(out) < 0)
+		return error_sys(e, errno, run->what, "manifest");
+	int r = json_parse(lines.summary, strlen(lines.summary), "ve-unpack", run->what, ret_summary, e);
+	const char *id = r < 0 ? NULL : json_string(*ret_summary, "id");
+	if (r == 0 && (!id || !image_id_valid(id)))
+		return error_set(e, VE_E_FAILED, 0, run->what, "install vectl again",
+			"ve-unpack is of another version than the library");
+	if (r == 0)
+		strcpy(w->id, id);
+	return r;
 }
 
-static int write_description(struct work *w, const struct unpack_run *run, const struct json *summary, struct error *e)
+/* A mirror's address without the password that may be in it. */
+static void write_mirror(struct json_writer *j)
 {
-	static const char *const left_out[] = {"devices", "sockets", "xattrs", "mounts"};
-	char os[80], arch[32];
-	cleanup_free char *text = NULL;
-	cleanup_fd int image = openat(w->dir, "image", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	cleanup_fd int rootfs = openat(w->dir, "image/rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (image < 0 || rootfs < 0)
-		return error_sys(e, errno, run->what, w->path);
-	int cleared = rootfs_clear_machine_id(rootfs, e);
-	if (cleared < 0)
-		return cleared;
-	const char *init = rootfs_find_init(rootfs, image_default_inits);
-	rootfs_os(rootfs, os, sizeof(os));
-	rootfs_arch(rootfs, init, arch, sizeof(arch));
-
-	struct json_writer *j = jw_new(1);
-	jw_object(j, NULL);
-	jw_integer(j, "format", 1);
-	jw_string(j, "id", w->id);
-	jw_string(j, "name", run->name);
-	jw_string(j, "arch", arch);
-	jw_integer(j, "created", time(NULL));
-	jw_string(j, "template", run->template);
-	jw_string(j, "os", os);
-	jw_integer(j, "size", json_integer(summary, "bytes", 0));
-	jw_integer(j, "entries", json_integer(summary, "entries", 0));
-	if (init)
-		jw_string(j, "init", init);
+	char text[512];
+	const char *mirror = getenv("VECTL_MIRROR"), *host = mirror ? strstr(mirror, "://") : NULL;
+	if (!mirror || !*mirror)
+		return;
+	const char *at = host ? strchr(host, '@') : NULL, *slash = host ? strchr(host + 3, '/') : NULL;
+	if (at && (!slash || at < slash))
+		snprintf(text, sizeof(text), "%.*s%s", (int)(host + 3 - mirror), mirror, at + 1);
 	else
-		jw_null(j, "init");
-	jw_bool(j, "machine_id_cleared", cleared);
-	jw_object(j, "left_out");
-	for (size_t i = 0; i < ARRAY_SIZE(left_out); i++)
-		jw_integer(j, left_out[i], json_integer(summary, left_out[i], 0));
-	jw_end(j);
+		snprintf(text, sizeof(text), "%s", mirror);
+	jw_string(j, "mirror", text);
+}
+
+static void write_origin(struct json_writer *j, const struct unpack_run *run, time_t now)
+{
+	jw_object(j, NULL);
+	jw_string(j, "name", run->name);
+	jw_integer(j, "created", now);
+	jw_string(j, "template", run->template);
+	if (run->version) {
+		jw_string(j, "version", run->version);
+		write_mirror(j);
+	}
 	if (run->metadata)
 		jw_copy(j, "metadata", run->metadata);
 	if (run->source) {
@@ -134,6 +139,45 @@ static int write_description(struct work *w, const struct unpack_run *run, const
 		jw_integer(j, "inode", run->source->inode);
 		jw_end(j);
 	}
+	jw_end(j);
+}
+
+static int write_description(struct work *w, const struct unpack_run *run, const struct json *summary, struct error *e)
+{
+	static const char *const left_out[] = {"devices", "sockets", "xattrs", "mounts"};
+	char os[80], arch[32];
+	time_t now = time(NULL);
+	cleanup_free char *text = NULL;
+	cleanup_fd int image = openat(w->dir, "image", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int rootfs = openat(w->dir, "image/rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (image < 0 || rootfs < 0)
+		return error_sys(e, errno, run->what, w->path);
+	const char *init = rootfs_find_init(rootfs, image_default_inits);
+	rootfs_os(rootfs, os, sizeof(os));
+	rootfs_arch(rootfs, init, arch, sizeof(arch));
+
+	struct json_writer *j = jw_new(1);
+	jw_object(j, NULL);
+	jw_integer(j, "format", 1);
+	jw_string(j, "id", w->id);
+	jw_string(j, "arch", arch);
+	jw_integer(j, "created", now);
+	jw_string(j, "os", os);
+	jw_integer(j, "size", json_integer(summary, "bytes", 0));
+	jw_integer(j, "entries", json_integer(summary, "entries", 0));
+	if (init)
+		jw_string(j, "init", init);
+	else
+		jw_null(j, "init");
+	const struct json *cleared = json_get(summary, "machine_id_cleared");
+	jw_bool(j, "machine_id_cleared", cleared && cleared->integer);
+	jw_object(j, "left_out");
+	for (size_t i = 0; i < ARRAY_SIZE(left_out); i++)
+		jw_integer(j, left_out[i], json_integer(summary, left_out[i], 0));
+	jw_end(j);
+	jw_array(j, "origins");
+	write_origin(j, run, now);
+	jw_end(j);
 	jw_end(j);
 	int r = jw_finish(j, &text);
 	if (r == 0)

@@ -110,7 +110,9 @@ Test(image, refs_lead_to_the_store)
 
 Test(image, ids)
 {
-	cr_expect(image_id_valid("0123456789abcdef0123456789abcdef"));
+	cr_expect(image_id_valid("0123456789abcdef0123456789abcdef"), "of an earlier version");
+	cr_expect(image_id_valid("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"));
+	cr_expect_not(image_id_valid("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"));
 	cr_expect_not(image_id_valid("0123456789abcdef0123456789abcde"));
 	cr_expect_not(image_id_valid("0123456789abcdef0123456789abcdef0"));
 	cr_expect_not(image_id_valid("0123456789ABCDEF0123456789abcdef"));

@@ -16,7 +16,7 @@ void cli_progress_clear(void)
 {
 }
 
-void cli_progress(void *arg, const char *what, int percent)
+void cli_progress(void *arg, const struct ve_progress *progress)
 {
 }
 

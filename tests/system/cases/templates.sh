@@ -138,7 +138,7 @@ test_metadata_is_checked() {
 		format2) echo '{"format": 2}' ;;
 		unknown) printf '{"format": 1,\n "distributor": "x"}' ;;
 		number) echo '{"format": 1, "release": 13}' ;;
-		lines) echo '{"format": 1, "release": "1\n2"}' ;;
+		lines) printf '%s\n' '{"format": 1, "release": "1\n2"}' ;;
 		twice) echo '{"format": 1, "release": "1", "release": "2"}' ;;
 		long) printf '{"format": 1, "release": "%0257d"}' 0 ;;
 		huge) printf '{"format": 1, "release": "%070000d"}' 0 ;;
@@ -149,9 +149,9 @@ test_metadata_is_checked() {
 	for row in 'broken|VECTL_METADATA:2:1: ' 'list|VECTL_METADATA is not a JSON object' \
 		'noformat|VECTL_METADATA has no "format": 1' 'format2|VECTL_METADATA has no "format": 1' \
 		"unknown|VECTL_METADATA:2:2: unknown key 'distributor'; the keys are format, distribution, release" \
-		"number|VECTL_METADATA:1:27: 'release' must be a text of 1 to 256 bytes on one line" \
-		"lines|VECTL_METADATA:1:27: 'release' must be a text" 'twice|VECTL_METADATA:1:31: `release` is there twice' \
-		"long|VECTL_METADATA:1:27: 'release' must be" 'huge|VECTL_METADATA cannot be read: File too large' \
+		"number|VECTL_METADATA:1:26: 'release' must be a text of 1 to 256 bytes on one line" \
+		"lines|VECTL_METADATA:1:26: 'release' must be a text" 'twice|VECTL_METADATA:1:31: `release` is there twice' \
+		"long|VECTL_METADATA:1:26: 'release' must be" 'huge|VECTL_METADATA cannot be read: File too large' \
 		'folder|VECTL_METADATA cannot be read: Is a directory'; do
 		IFS='|' read -r kind pattern <<<"$row"
 		build_fails 1 "meta/$kind" "^vectl: building meta/$kind: $pattern"

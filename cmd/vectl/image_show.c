@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* image list and image info. */
+#include <string.h>
+#include <time.h>
+
+#include "image.h"
+
+enum { ID_SHOWN = 12 };
+
+static int print_names(yajl_val images)
+{
+	for (size_t i = 0; i < json_size(images); i++) {
+		const char *name = json_text(json_at(YAJL_GET_ARRAY(images)->values[i], "name"));
+		if (name)
+			puts(name);
+	}
+	return EXIT_DONE;
+}
+
+static int print_table(yajl_val images)
+{
+	static const struct table_column columns[] = {{"NAME", .flex = 1}, {"ID"}, {"OS", .flex = 1},
+		{"SIZE", .right = 1}, {"AGE", .right = 1}, {"VES", .right = 1}, {"STATE"}};
+	struct table *t cleanup_table = table_new(columns, sizeof(columns) / sizeof(*columns));
+	if (!t)
+		return EXIT_FAILED;
+	for (size_t i = 0; i < json_size(images); i++) {
+		yajl_val image = YAJL_GET_ARRAY(images)->values[i];
+		const char *id = json_text(json_at(image, "id")), *name = json_text(json_at(image, "name")),
+			   *was = json_text(json_at(image, "was"));
+		long long users = json_number(json_at(image, "ve_count"), 0),
+			  created = json_number(json_at(image, "created"), 0);
+		char id_text[ID_SHOWN + 1], size[HUMAN], age[HUMAN], users_text[HUMAN], old[256];
+		snprintf(id_text, sizeof(id_text), "%s", id ? id : "");
+		snprintf(users_text, sizeof(users_text), "%lld", users);
+		snprintf(old, sizeof(old), "(%s)", was ? was : "?");
+		table_add(t, name ? name : old);
+		table_add(t, id_text);
+		table_add(t, json_text(json_at(image, "os")));
+		table_add(t, human_bytes(size, json_number(json_at(image, "size"), -1)));
+		table_add(t, human_uptime(age, created ? (long long)time(NULL) - created : -1));
+		table_add(t, users_text);
+		table_add(t, json_true(json_at(image, "broken")) ? "broken" : name ? "" : users ? "old" : "unused");
+	}
+	table_print(t);
+	return EXIT_DONE;
+}
+
+int image_list(struct cli *cli, int names)
+{
+	char *text cleanup_text = NULL;
+	if (ve_image_list_json(cli->host, &text) < 0)
+		return cli_fail(cli);
+	if (cli->json && !names)
+		return cli_print_document(cli, text);
+	yajl_val document cleanup_json = json_read(cli, text);
+	if (!document)
+		return EXIT_FAILED;
+	yajl_val images = json_at(document, "images");
+	return names ? print_names(images) : print_table(images);
+}
+
+/* ---- info */
+
+static void show_text(yajl_val image, yajl_val v)
+{
+	cli_print_text(stdout, json_text(v) ? json_text(v) : "");
+}
+
+static void show_list(yajl_val image, yajl_val v)
+{
+	for (size_t i = 0; i < json_size(v); i++) {
+		fputs(i ? ", " : "", stdout);
+		show_text(image, YAJL_GET_ARRAY(v)->values[i]);
+	}
+}
+
+static void show_os(yajl_val image, yajl_val v)
+{
+	yajl_val release = json_at(image, "release"), variant = json_at(json_at(image, "metadata"), "variant");
+	show_text(image, v);
+	if (release) {
+		fputc(' ', stdout);
+		show_text(image, release);
+	}
+	if (variant) {
+		fputs(", ", stdout);
+		show_text(image, variant);
+	}
+}
+
+static void show_metadata(yajl_val image, yajl_val v)
+{
+	static const char *const keys[] = {"description", "source"};
+	int shown = 0;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (json_at(v, keys[i])) {
+			fputs(shown++ ? ", from " : "", stdout);
+			show_text(image, json_at(v, keys[i]));
+		}
+}
+
+static void show_template(yajl_val image, yajl_val v)
+{
+	yajl_val version = json_at(image, "version"), mirror = json_at(image, "mirror");
+	show_text(image, v);
+	if (json_text(version) && *json_text(version)) {
+		fputc(' ', stdout);
+		show_text(image, version);
+	}
+	if (mirror) {
+		fputs(", from ", stdout);
+		show_text(image, mirror);
+	}
+}
+
+static void show_size(yajl_val image, yajl_val v)
+{
+	char buf[HUMAN];
+	printf("%s in %lld entries", human_bytes(buf, json_number(v, -1)), json_number(json_at(image, "entries"), 0));
+}
+
+static void show_time(yajl_val image, yajl_val v)
+{
+	char buf[64];
+	time_t when = (time_t)json_number(v, 0);
+	struct tm tm;
+	if (localtime_r(&when, &tm) && strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M:%S %z", &tm))
+		fputs(buf, stdout);
+}
+
+static void show_left_out(yajl_val image, yajl_val v)
+{
+	int shown = 0;
+	for (size_t i = 0; v && YAJL_IS_OBJECT(v) && i < YAJL_GET_OBJECT(v)->len; i++) {
+		long long n = json_number(YAJL_GET_OBJECT(v)->values[i], 0);
+		if (n)
+			printf("%s%lld %s", shown++ ? ", " : "", n, YAJL_GET_OBJECT(v)->keys[i]);
+	}
+	fputs(shown ? "" : "nothing", stdout);
+}
+
+static const struct row {
+	const char *key, *label;
+	void (*show)(yajl_val image, yajl_val v);
+} rows[] = {
+	{"id", "Id", show_text},
+	{"names", "Names", show_list},
+	{"distribution", "System", show_os},
+	{"metadata", "Description", show_metadata},
+	{"arch", "Architecture", show_text},
+	{"init", "Init", show_text},
+	{"size", "Size", show_size},
+	{"created", "Created", show_time},
+	{"template", "Template", show_template},
+	{"left_out", "Left out", show_left_out},
+	{"ves", "Used by", show_list},
+	{"path", "Path", show_text},
+};
+
+int image_info(struct cli *cli, char **args, int count)
+{
+	char *text cleanup_text = NULL;
+	if (ve_image_info_json(cli->host, args[0], &text) < 0)
+		return cli_fail(cli);
+	if (cli->json)
+		return cli_print_document(cli, text);
+	yajl_val document cleanup_json = json_read(cli, text);
+	if (!document)
+		return EXIT_FAILED;
+	yajl_val image = json_at(document, "image"), source = json_at(json_at(image, "source"), "path");
+	cli_print_text(stdout, args[0]);
+	printf("%s\n", json_true(json_at(image, "broken")) ? ": broken, as `vectl image verify` found" : "");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		yajl_val v = json_at(image, rows[i].key);
+		if (!v || (YAJL_IS_ARRAY(v) && !json_size(v)))
+			continue;
+		printf("  %-13s ", rows[i].label);
+		rows[i].show(image, v);
+		fputc('\n', stdout);
+	}
+	if (source) {
+		printf("  %-13s ", "Source");
+		show_text(image, source);
+		fputc('\n', stdout);
+	}
+	return EXIT_DONE;
+}
