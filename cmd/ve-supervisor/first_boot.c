@@ -174,8 +174,12 @@ static int authorized_keys(struct span keys)
 	static const char home[] = "/root/.ssh", path[] = "/root/.ssh/authorized_keys";
 	struct guest_file f = {.st = {.st_mode = S_IFREG | 0600}};
 	step_subject = home;
-	if (mkdir(home, 0700) && errno != EEXIST)
-		return -errno;
+	/* Not by its whole path: /root may be a magic link. */
+	int root = TRY(home, sys_openat2(AT_FDCWD, "/root", O_RDONLY | O_DIRECTORY, 0, IN_GUEST));
+	int made = mkdirat(root, ".ssh", 0700), err = errno;
+	close(root);
+	if (made && err != EEXIST)
+		return -err;
 	step_subject = path;
 	int r = read_guest_file(path, &f);
 	if (r == -ENOENT) {
