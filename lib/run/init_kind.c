@@ -132,27 +132,44 @@ void init_boot_names(const char *inittab, struct init_boot_names *ret)
 	add_name(ret, "openrc");
 }
 
-/* -ENOENT: there is none. What is no plain file on the root file system itself is not read. */
-static int read_inittab(pid_t init, char **ret)
+/* One layer of the VE's disk. -ENOENT: it does not say; -ENXIO: it says that there is none. */
+static int read_inittab_of(const char *layer, char **ret)
 {
 	char path[64];
 	struct stat st;
-	FORMAT(path, "/proc/%d/root", init);
-	cleanup_fd int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int root = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return -errno;
-	cleanup_fd int fd = rootfs_open(root, "etc/inittab", O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st))
-		return fd < 0 ? fd : -errno;
+	/* Looked at before it is opened: a device node would be the host's device. */
+	cleanup_fd int there = rootfs_open(root, "etc/inittab", O_PATH);
+	if (there < 0 || fstat(there, &st))
+		return there < 0 ? there : -errno;
 	if (!S_ISREG(st.st_mode) || st.st_size > INITTAB_MAX)
-		return -EINVAL;
+		return -ENXIO; /* a device 0:0 is how an overlay says that a file of the lower layer is gone */
+	FORMAT(path, "/proc/self/fd/%d", there);
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	cleanup_free char *text = malloc(INITTAB_MAX + 1);
-	ssize_t n = text ? pread(fd, text, INITTAB_MAX, 0) : -1;
+	ssize_t n = fd >= 0 && text ? pread(fd, text, INITTAB_MAX, 0) : -1;
 	if (n < 0)
 		return -errno;
 	text[n] = 0;
 	*ret = TAKE_PTR(text);
 	return 0;
+}
+
+/*
+ * From the host's own file systems, and not through the root of a process of the VE: that may be one of the guest's
+ * making, FUSE for one, where a read waits for as long as the guest likes.
+ */
+static int read_inittab(const char *disk, char **ret)
+{
+	char path[PATH_MAX];
+	if (FORMAT(path, "%s/disk/upper", disk) < 0)
+		return -ENAMETOOLONG;
+	int r = read_inittab_of(path, ret);
+	if (r != -ENOENT)
+		return r;
+	return FORMAT(path, "%s/image/rootfs", disk) < 0 ? -ENAMETOOLONG : read_inittab_of(path, ret);
 }
 
 /* ---- ready: init's children */
@@ -186,7 +203,7 @@ static int look_at(pid_t pid, void *arg)
 	return 0;
 }
 
-int init_is_ready(const struct init_kind *kind, pid_t init)
+int init_is_ready(const struct init_kind *kind, pid_t init, const char *disk)
 {
 	struct look l = {.kind = kind};
 	if (kind->ready == READY_UNKNOWN)
@@ -195,7 +212,7 @@ int init_is_ready(const struct init_kind *kind, pid_t init)
 		return 0;
 	if (kind->ready == READY_INITTAB) {
 		cleanup_free char *inittab = NULL;
-		int r = read_inittab(init, &inittab), busybox = kind->stop == STOP_SIGNAL;
+		int r = read_inittab(disk, &inittab), busybox = kind->stop == STOP_SIGNAL;
 		/* The program alone does not make it an init: busybox is also sh, and others are called init, too. */
 		if (busybox ? strcmp(l.own, "init") && strcmp(l.own, "linuxrc") && strcmp(l.own, "busybox") : r < 0)
 			return -1;

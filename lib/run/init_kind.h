@@ -36,8 +36,11 @@ struct init_kind {
 const struct init_kind *init_kind_of(pid_t init);
 const struct init_kind *init_kind_by_name(const char *program);
 
-/* 1: what it starts at boot has been started; 0: not yet, or not any more; -1: of this one it cannot be told. */
-int init_is_ready(const struct init_kind *kind, pid_t init);
+/*
+ * 1: what it starts at boot has been started; 0: not yet, or not any more; -1: of this one it cannot be told. disk: the
+ * VE's data folder.
+ */
+int init_is_ready(const struct init_kind *kind, pid_t init, const char *disk);
 
 /*
  * Asks the init that `pidfd` is to shut the machine down, and does not wait for it. May fail where it is too early in

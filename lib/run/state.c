@@ -163,7 +163,8 @@ static int read_undo(int dir, struct runtime *rt)
 
 int runtime_read(struct ve_host *host, const char *name, struct runtime *ret, struct error *e)
 {
-	struct runtime rt = {.state = VE_STOPPED};
+	struct runtime rt = {.host = host, .state = VE_STOPPED};
+	snprintf(rt.name, sizeof rt.name, "%s", name);
 	cleanup_fd int dir = runtime_open_dir(host, name);
 	if (dir < 0 && dir != -ENOENT)
 		return error_sys(e, -dir, "read the VE's state", host->run);

@@ -9,6 +9,8 @@
 
 /* What /run/vectl/NAME says. Written by unprivileged processes: verify before acting on it (runtime_open_init). */
 struct runtime {
+	const struct ve_host *host;
+	char name[64];
 	int present;                       /* the runtime folder is there */
 	int alive;                         /* its lock is held: a keeper lives */
 	int state;                         /* enum ve_state */

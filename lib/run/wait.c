@@ -29,7 +29,10 @@ int runtime_is_ready(const struct runtime *rt)
 		return 1;
 	if (!rt->alive || rt->init <= 0 || rt->state == VE_STARTING)
 		return 0;
-	return init_is_ready(init_kind_of(rt->init), rt->init);
+	char disk[PATH_MAX];
+	if (!rt->host || FORMAT(disk, "%s/ve/%s", rt->host->data, rt->name) < 0)
+		return 0;
+	return init_is_ready(init_kind_of(rt->init), rt->init, disk);
 }
 
 static int add_child(pid_t pid, void *arg)
