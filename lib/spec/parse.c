@@ -131,12 +131,11 @@ int spec_parse_allow(
 {
 	cleanup_json struct json *root = NULL;
 	cleanup_spec struct spec *s = NULL;
-	char tried[160];
+	static const char tried[] = "read the spec"; /* of which file is said where it is wrong */
 	struct place at = {.tried = tried, .file = file, .error = e, .allow = allow};
 	bool first = e && !e->code;
 	int r;
 
-	snprintf(tried, sizeof(tried), "read %.150s", file);
 	r = json_parse(text, size, file, tried, &root, e);
 	if (r < 0) {
 		if (first && r != -ENOMEM)

@@ -94,7 +94,7 @@ int spec_valid_name(const char *name, struct error *e)
 
 	if (!problem)
 		return 0;
-	return error_set(e, VE_E_USAGE, EINVAL, "use that name", NAME_RULE, "%s", problem);
+	return error_set(e, VE_E_USAGE, EINVAL, "check the name", NAME_RULE, "`%.80s`: %s", name, problem);
 }
 
 #define HOSTNAME_RULE                                                                                                  \

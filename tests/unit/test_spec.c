@@ -499,7 +499,7 @@ Test(spec, parse_errors)
 		cr_expect_eq(e.code, cases[i].code, "%s", cases[i].text);
 		cr_expect_str_eq(e.wrong, cases[i].wrong);
 		cr_expect_str_eq(e.remedy, cases[i].remedy);
-		cr_expect_str_eq(e.tried, "read ve.json");
+		cr_expect_str_eq(e.tried, "read the spec");
 		cr_expect_eq(s, untouched);
 	}
 }
