@@ -3,6 +3,7 @@
  * Compiled programs are kept below the run folder, since compiling takes longer than the rest of a start's plan. The
  * cache may be missing, broken or unwritable: then the program is compiled, and that alone decides over success.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <seccomp.h>
@@ -17,7 +18,12 @@
 
 #define FORMAT_VERSION "vectl seccomp program, format 1"
 
-enum { PROGRAM_MAX = BPF_MAXINSNS * sizeof(struct sock_filter) };
+#define PREFIX "seccomp-"
+
+enum {
+	PROGRAM_MAX = BPF_MAXINSNS * sizeof(struct sock_filter),
+	ENTRIES_MAX = 16, /* a few profiles, of two or three versions while one follows another */
+};
 
 /* FNV-1a. Names the file and finds accidents; who may write there is root. */
 static uint64_t hash64(const void *data, size_t size)
@@ -168,6 +174,61 @@ static int store(int dir, const char *name, const char *key, size_t key_size, co
 	return write_file_atomic_at(dir, name, data, (size_t)(p - data), 0600);
 }
 
+struct entry {
+	char name[32];
+	struct timespec stored;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->stored.tv_sec != y->stored.tv_sec)
+		return x->stored.tv_sec < y->stored.tv_sec ? 1 : -1;
+	if (x->stored.tv_nsec != y->stored.tv_nsec)
+		return x->stored.tv_nsec < y->stored.tv_nsec ? 1 : -1;
+	return strcmp(x->name, y->name);
+}
+
+/*
+ * Entries of versions that have gone would stay for good. Whoever reads one at this moment has it open already, or
+ * finds none and compiles; `keep` is the one that was stored just now.
+ */
+static void remove_oldest(int dir, const char *keep)
+{
+	cleanup_free struct entry *entries = NULL;
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *de;
+	size_t n = 0;
+
+	if (fd >= 0 && !d)
+		close(fd);
+	while (d && (de = readdir(d))) {
+		struct entry entry;
+		struct stat st;
+		struct entry *more;
+
+		if (strncmp(de->d_name, PREFIX, strlen(PREFIX)) || !strcmp(de->d_name, keep) ||
+			FORMAT(entry.name, "%s", de->d_name) < 0 ||
+			fstatat(dir, de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		entry.stored = st.st_mtim;
+		more = reallocarray(entries, n + 1, sizeof(*entries));
+		if (!more)
+			break;
+		entries = more;
+		entries[n++] = entry;
+	}
+	if (d)
+		closedir(d);
+	if (n < ENTRIES_MAX)
+		return;
+	qsort(entries, n, sizeof(*entries), newest_first);
+	for (size_t i = ENTRIES_MAX - 1; i < n; i++)
+		unlinkat(dir, entries[i].name, 0);
+}
+
 int confine_seccomp(struct ve_host *host, const char *profile_name, void **ret, size_t *ret_size, struct error *e)
 {
 	const struct profile *profile = profile_find(profile_name);
@@ -184,14 +245,15 @@ int confine_seccomp(struct ve_host *host, const char *profile_name, void **ret, 
 	r = make_key(profile, &key, &key_size);
 	if (r < 0)
 		return error_sys(e, -r, "compile the seccomp program", "memory");
-	FORMAT(name, "seccomp-%016llx", (unsigned long long)hash64(key, key_size));
+	FORMAT(name, PREFIX "%016llx", (unsigned long long)hash64(key, key_size));
 	dir = open_cache(host);
 	if (dir < 0 || load(dir, name, key, key_size, &program, &size) < 0) {
 		r = program_compile(profile, &program, &size, e);
 		if (r < 0)
 			return r;
-		if (dir >= 0) /* what cannot be kept is compiled again next time */
-			(void)store(dir, name, key, key_size, program, size);
+		/* What cannot be kept is compiled again next time. */
+		if (dir >= 0 && store(dir, name, key, key_size, program, size) == 0)
+			remove_oldest(dir, name);
 	}
 	*ret = TAKE_PTR(program);
 	*ret_size = size;

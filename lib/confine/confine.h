@@ -10,8 +10,8 @@
 /*
  * A seccomp program as struct sock_filter[]; `profile` is "default" (for VEs), "privileged" or "supervisor". Taken from
  * the cache (RUN/.cache/seccomp-HASH, 0600, root's) when there; the file begins with its full key, length-prefixed
- * fields, and is used only when that is equal. A broken cache entry is made again. *ret is the caller's to free. Fails
- * closed.
+ * fields, and is used only when that is equal. A broken entry is made again; the 16 newest ones are kept. *ret is the
+ * caller's to free. Fails closed.
  */
 int confine_seccomp(struct ve_host *host, const char *profile, void **ret, size_t *ret_size, struct error *e);
 

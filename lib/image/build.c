@@ -110,8 +110,8 @@ static int build(struct ve_host *host, int images, const char *name, struct erro
 		return -ENAMETOOLONG;
 	if (template_find(host, name, template, sizeof(template)) < 0) {
 		template_list(host, known, sizeof(known));
-		snprintf(remedy, sizeof(remedy), "templates: %.150s; or: vectl image import NAME TARBALL",
-			*known ? known : "none");
+		snprintf(remedy, sizeof(remedy), "templates: %.120s; or: vectl image import %.80s TARBALL",
+			*known ? known : "none", name);
 		return error_set(
 			e, VE_E_NO_IMAGE, ENOENT, what, remedy, "no such image, and no template that makes it");
 	}
@@ -164,7 +164,7 @@ static int resolve_path(struct ve_host *host, int images, const char *path, char
 		return r < 0 ? r : store_lookup(images, name, ret_id);
 	}
 	return r < 0 ? r
-		     : error_set(e, VE_E_EXISTS, EEXIST, tried, "vectl image import NAME",
+		     : error_set(e, VE_E_EXISTS, EEXIST, tried, "give it one of your own: vectl image import",
 			       "too many images of this name");
 }
 
@@ -240,7 +240,7 @@ int ve_image_import(struct ve_host *host, const char *image, const char *source)
 	struct error *e = host_begin(host);
 	cleanup_name_lock struct name_lock lock = {.fd = -EBADF};
 	struct source from;
-	char what[160], id[IMAGE_ID_SIZE];
+	char what[160], id[IMAGE_ID_SIZE], remedy[256];
 	int r = image_name_check(image, e);
 	if (r < 0)
 		return r;
@@ -253,10 +253,11 @@ int ve_image_import(struct ve_host *host, const char *image, const char *source)
 		return images;
 	store_collect(host, images, NULL, NULL);
 	r = name_lock(host, images, image, &lock, e);
-	if (r == 0 && store_lookup(images, image, id) == 0)
-		r = error_set(e, VE_E_EXISTS, EEXIST, what,
-			"choose another name, or remove it first: vectl image remove NAME",
-			"an image %s is there already", image);
+	if (r == 0 && store_lookup(images, image, id) == 0) {
+		snprintf(remedy, sizeof(remedy), "choose another name, or remove it first: vectl image remove %.150s",
+			image);
+		r = error_set(e, VE_E_EXISTS, EEXIST, what, remedy, "an image %s is there already", image);
+	}
 	if (r == 0)
 		r = make_from_source(host, images, image, what, &from, e);
 	name_unlock(&lock);

@@ -42,7 +42,7 @@ static int has_origin(const struct json *image, const char *name)
 	return 0;
 }
 
-int image_merge_origins(const struct json *old, const struct json *new, char **ret_text)
+int image_merge_origins(const struct json *base, const struct json *old, const struct json *new, char **ret_text)
 {
 	enum { KEPT_MAX = 64 };
 	const struct json *before = json_get(old, "origins"), *after = json_get(new, "origins");
@@ -52,7 +52,7 @@ int image_merge_origins(const struct json *old, const struct json *new, char **r
 	skip = count > KEPT_MAX ? count - KEPT_MAX : 0; /* the oldest ones */
 	struct json_writer *j = jw_new(1);
 	jw_object(j, NULL);
-	for (const struct json *v = old->child; v; v = v->next)
+	for (const struct json *v = base->child; v; v = v->next)
 		if (strcmp(v->key, "origins"))
 			jw_copy(j, v->key, v);
 	jw_array(j, "origins");

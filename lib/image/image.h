@@ -18,6 +18,12 @@
 int image_resolve(struct ve_host *host, const char *image, int make, char **ret_id, char **ret_name, int *ret_imported,
 	struct error *e);
 
+/*
+ * Makes the link `image` in the folder `ve`, which holds the image from then on. -ESTALE when the image has left the
+ * store since image_resolve: to be resolved again.
+ */
+int image_hold(struct ve_host *host, const char *id, int ve, struct error *e);
+
 /* Absolute path of the rootfs of an id. */
 int image_rootfs(struct ve_host *host, const char *id, char *buf, size_t size);
 

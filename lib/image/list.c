@@ -16,7 +16,7 @@ static void write_users(struct json_writer *w, struct ve_host *host, const char 
 {
 	char users[USERS_TEXT], *save = NULL;
 	int count = store_users(host, id, users, sizeof(users));
-	jw_integer(w, "ve_count", count);
+	jw_integer(w, "ve_count", count > 0 ? count : 0);
 	jw_array(w, "ves");
 	/* Names that do not fit are counted alone. */
 	if (strlen(users) < sizeof(users) - 1)

@@ -12,6 +12,7 @@
 #include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/util.h"
+#include "lib/image/image.h"
 
 enum { LOCK_POLL_MS = 100 };
 
@@ -191,6 +192,21 @@ static int point_name(struct work *w, const char *name, struct error *e)
 	return 0;
 }
 
+/* The image at work and the one in the store change places; where there is one alone, it goes to the other place. */
+static int trade(struct work *w, const char *path)
+{
+	if (renameat2(w->dir, "image", w->images, path, RENAME_EXCHANGE) == 0)
+		return 0;
+	if (errno == EINVAL) /* a file system that cannot */
+		renameat(w->images, path, w->dir, "broken");
+	else if (errno != ENOENT)
+		return -errno;
+	if (renameat(w->dir, "image", w->images, path) == 0 ||
+		(errno == ENOENT && renameat(w->images, path, w->dir, "image") == 0))
+		return 0;
+	return -errno;
+}
+
 static int move_in(struct work *w, struct error *e)
 {
 	static const char tried[] = "putting the image into the store";
@@ -201,11 +217,10 @@ static int move_in(struct work *w, struct error *e)
 	cleanup_fd int image = openat(w->dir, "image", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (image < 0 || fsync(image) < 0)
 		return error_sys(e, errno, tried, path);
-	/* One that was found broken makes room. VEs that run keep it as it is until they are stopped. */
-	if (renameat(w->images, path, w->dir, "broken") < 0 && errno != ENOENT)
-		return error_sys(e, errno, tried, path);
-	if (renameat(w->dir, "image", w->images, path) < 0)
-		return error_sys(e, errno, tried, path);
+	/* One that was found broken comes out. */
+	r = trade(w, path);
+	if (r < 0)
+		return error_sys(e, -r, tried, path);
 	cleanup_fd int store = openat(w->images, "store", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (store < 0 || fsync(store) < 0)
 		return error_sys(e, errno, tried, path);
@@ -219,7 +234,9 @@ static int is_broken(int images, const char *id)
 	return FORMAT(path, "store/%s/broken", id) >= 0 && fstatat(images, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int merge_origins(struct work *w, struct error *e)
+/* What is known of the stored one, and where the content came from this time; `mend`: in the one that takes its place.
+ */
+static int merge_origins(struct work *w, int mend, struct error *e)
 {
 	static const char tried[] = "recording where the image came from";
 	cleanup_json struct json *old = NULL, *new = NULL;
@@ -227,31 +244,49 @@ static int merge_origins(struct work *w, struct error *e)
 	char path[IMAGE_PATH_SIZE];
 	size_t size;
 	int r = image_describe(w->images, w->id, &old);
+	if (r < 0 && mend)
+		return 0; /* that was damaged, too */
 	if (r == 0)
 		r = read_file_at(w->dir, "image/image.json", IMAGE_JSON_MAX, &fresh, &size);
 	if (r >= 0)
 		r = json_parse(fresh, size, "image.json", tried, &new, e);
 	if (r >= 0)
-		r = image_merge_origins(old, new, &text);
+		r = image_merge_origins(mend ? new : old, old, new, &text);
 	if (r >= 0)
 		r = FORMAT(path, "store/%s/image.json", w->id);
 	if (r >= 0)
-		r = write_file_atomic_at(w->images, path, text, strlen(text), 0600);
+		r = write_file_atomic_at(
+			mend ? w->dir : w->images, mend ? "image/image.json" : path, text, strlen(text), 0600);
 	return r < 0 ? error_sys(e, -r, tried, w->id) : 0;
 }
 
-int store_commit(struct work *w, const char *name, struct error *e)
+/* The broken one, which VEs may be running on: it stays below replaced/ until none of them does (collect_replaced). */
+static void park(struct ve_host *host, struct work *w)
+{
+	char path[IMAGE_PATH_SIZE], users[64], name[RANDOM_SIZE];
+	if (store_users(host, w->id, users, sizeof(users)) == 0 || random_name(name) < 0 ||
+		FORMAT(path, "replaced/%s.%s", w->id, name) < 0)
+		return;
+	if (mkdirat(w->images, "replaced", 0700) == 0 || errno == EEXIST)
+		renameat(w->dir, "image", w->images, path);
+}
+
+int store_commit(struct ve_host *host, struct work *w, const char *name, struct error *e)
 {
 	char path[IMAGE_PATH_SIZE];
 	if (flock(w->images, LOCK_EX) < 0)
 		return error_sys(e, errno, "putting the image into the store", "images");
-	int known = store_has(w->images, w->id) && !is_broken(w->images, w->id);
-	int r = known ? merge_origins(w, e) : move_in(w, e);
+	int there = store_has(w->images, w->id), known = there && !is_broken(w->images, w->id);
+	int r = there ? merge_origins(w, !known, e) : 0;
+	if (r == 0 && !known)
+		r = move_in(w, e);
 	if (r == 0) {
 		r = point_name(w, name, e);
-		/* Back into tmp, where work_end removes it. */
+		/* As it was; work_end removes what has come into tmp again. */
 		if (r < 0 && !known && FORMAT(path, "store/%s", w->id) >= 0)
-			renameat(w->images, path, w->dir, "image");
+			trade(w, path);
+		if (r == 0 && there && !known)
+			park(host, w);
 	}
 	flock(w->images, LOCK_UN);
 	return r;
@@ -280,13 +315,29 @@ int store_unname(int images, const char *name)
 
 /* ---- lists */
 
-static DIR *open_dir(int dir, const char *path)
+/* An absent folder is an empty one: NULL. Any other failure is told, lest what cannot be seen be taken for absent. */
+static int open_dir(int dir, const char *path, DIR **ret)
 {
 	int fd = open_beneath(dir, path, O_RDONLY | O_DIRECTORY, 0);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	if (fd >= 0 && !d)
+	if (fd < 0)
+		return fd == -ENOENT || fd == -ENOTDIR ? 0 : fd;
+	DIR *d = fdopendir(fd);
+	if (!d) {
+		int r = -errno;
 		close(fd);
-	return d;
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+/* The next entry; NULL with *r == 0 at the end, and with a negative errno in it otherwise. */
+static struct dirent *next_entry(DIR *d, int *r)
+{
+	errno = 0;
+	struct dirent *entry = d ? readdir(d) : NULL;
+	*r = entry || !d ? 0 : -errno;
+	return entry;
 }
 
 static void close_dir(DIR **d)
@@ -306,9 +357,10 @@ static int collect_refs(int images, const char *prefix, int depth, struct ref **
 	char path[IMAGE_NAME_SIZE + 8];
 	if (FORMAT(path, "ref%s%s", *prefix ? "/" : "", prefix) < 0)
 		return 0;
-	cleanup_dir DIR *d = open_dir(images, path);
+	cleanup_dir DIR *d = NULL;
 	struct dirent *entry;
-	while (d && (entry = readdir(d))) {
+	int r = open_dir(images, path, &d);
+	while (r == 0 && (entry = next_entry(d, &r))) {
 		char name[IMAGE_NAME_SIZE];
 		struct ref ref = {0};
 		if (entry->d_name[0] == '.' || FORMAT(name, "%s%s%s", prefix, *prefix ? "/" : "", entry->d_name) < 0)
@@ -323,12 +375,12 @@ static int collect_refs(int images, const char *prefix, int depth, struct ref **
 			*refs = more;
 			(*refs)[(*count)++] = ref;
 		} else if (depth < IMAGE_COMPONENTS) {
-			int r = collect_refs(images, name, depth + 1, refs, count);
+			r = collect_refs(images, name, depth + 1, refs, count);
 			if (r < 0)
 				return r;
 		}
 	}
-	return 0;
+	return r;
 }
 
 int store_refs(int images, struct ref **ret, size_t *ret_count)
@@ -349,9 +401,10 @@ int store_ids(int images, char (**ret)[IMAGE_ID_SIZE], size_t *ret_count)
 {
 	cleanup_free void *list = NULL;
 	size_t count = 0;
-	cleanup_dir DIR *d = open_dir(images, "store");
+	cleanup_dir DIR *d = NULL;
 	struct dirent *entry;
-	while (d && (entry = readdir(d))) {
+	int r = open_dir(images, "store", &d);
+	while (r == 0 && (entry = next_entry(d, &r))) {
 		if (!image_id_valid(entry->d_name))
 			continue;
 		char(*more)[IMAGE_ID_SIZE] = reallocarray(list, count + 1, IMAGE_ID_SIZE);
@@ -360,33 +413,84 @@ int store_ids(int images, char (**ret)[IMAGE_ID_SIZE], size_t *ret_count)
 		list = more;
 		strcpy(more[count++], entry->d_name);
 	}
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(list);
 	*ret_count = count;
 	return 0;
 }
 
+/* 1: this folder of a VE holds the image. Names with a dot count too: a VE that is being made holds its image already.
+ */
+static int holds(int ves, const char *ve, const char *id)
+{
+	char link[NAME_MAX + 8], found[IMAGE_ID_SIZE];
+	if (!strcmp(ve, ".") || !strcmp(ve, "..") || FORMAT(link, "%s/image", ve) < 0)
+		return 0;
+	int r = read_id_link(ves, link, found);
+	if (r == -ENOENT || r == -ENOTDIR || r == -EINVAL)
+		return 0;
+	return r < 0 ? r : !strcmp(found, id);
+}
+
 int store_users(struct ve_host *host, const char *id, char *buf, size_t size)
 {
 	cleanup_fd int data = open(host->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *d = data < 0 ? NULL : open_dir(data, "ve");
+	cleanup_dir DIR *d = NULL;
 	struct dirent *entry;
 	size_t used = 0;
-	int count = 0;
+	int count = 0, r = data < 0 ? -errno : open_dir(data, "ve", &d);
 	if (size)
 		buf[0] = 0;
-	while (d && (entry = readdir(d))) {
-		/* Names with a dot too: a VE that is being made holds its image already. */
-		char link[NAME_MAX + 8], found[IMAGE_ID_SIZE];
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-			FORMAT(link, "%s/image", entry->d_name) < 0 || read_id_link(dirfd(d), link, found) < 0 ||
-			strcmp(found, id))
+	while (r >= 0 && (entry = next_entry(d, &r))) {
+		r = holds(dirfd(d), entry->d_name, id);
+		if (r <= 0)
 			continue;
 		int n = used < size ? snprintf(buf + used, size - used, "%s%s", count ? ", " : "", entry->d_name) : 0;
 		if (n > 0)
 			used += (size_t)n;
 		count++;
 	}
-	return count;
+	return r < 0 ? r : count;
+}
+
+/* 1: a VE of this image runs, or that is not known. */
+static int is_running(struct ve_host *host, const char *id)
+{
+	char path[PATH_MAX];
+	cleanup_fd int data = open(host->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *d = NULL;
+	struct dirent *entry;
+	int r = data < 0 ? -errno : open_dir(data, "ve", &d);
+	while (r >= 0 && (entry = next_entry(d, &r))) {
+		r = holds(dirfd(d), entry->d_name, id);
+		if (r <= 0)
+			continue;
+		if (FORMAT(path, "%s/%s/lock", host->run, entry->d_name) < 0)
+			return 1;
+		cleanup_fd int lock = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+		if (lock >= 0 ? lock_is_held(lock) != 0 : errno != ENOENT)
+			return 1;
+	}
+	return r < 0;
+}
+
+int image_hold(struct ve_host *host, const char *id, int ve, struct error *e)
+{
+	static const char tried[] = "taking the image";
+	char target[IMAGE_PATH_SIZE];
+	int r = FORMAT(target, "../../images/store/%s", id);
+	if (r < 0)
+		return error_sys(e, -r, tried, id);
+	cleanup_fd int images = store_open(host, 0, e);
+	if (images < 0 && images != -ENOENT)
+		return images;
+	if (images >= 0 && flock(images, LOCK_SH) < 0)
+		return error_sys(e, errno, tried, "images");
+	if (images < 0 || !store_has(images, id))
+		return error_set(e, VE_E_NO_IMAGE, ESTALE, tried, "try again",
+			"image %.12s was replaced and removed meanwhile", id);
+	return symlinkat(target, ve, "image") < 0 ? error_sys(e, errno, tried, "image") : 0;
 }
 
 /* ---- the lock of one name */
@@ -457,11 +561,7 @@ static int is_named(int images, const char *id)
 	return 0;
 }
 
-/*
- * Takes an image out of the store unless a VE or a name refers to it. Names are given under the same lock. `create`
- * makes its link first and looks for the image after; here it is moved away first and links are looked for after: one
- * of the two sees the other.
- */
+/* Takes an image out of the store unless a VE or a name refers to it; both are given under the same lock. */
 static void drop(struct ve_host *host, int images, const char *id, store_removed_fn *on_removed, void *arg)
 {
 	cleanup_work struct work w = WORK_NONE;
@@ -469,11 +569,8 @@ static void drop(struct ve_host *host, int images, const char *id, store_removed
 	if (FORMAT(path, "store/%s", id) < 0 || work_begin(images, &w, NULL) < 0 ||
 		FORMAT(moved, "%s/image", w.path) < 0 || flock(images, LOCK_EX) < 0)
 		return;
-	int gone = !is_named(images, id) && renameat(images, path, w.dir, "image") == 0;
-	if (gone && store_users(host, id, users, sizeof(users)) > 0) {
-		renameat(w.dir, "image", images, path);
-		gone = 0;
-	}
+	int gone = !is_named(images, id) && store_users(host, id, users, sizeof(users)) == 0 &&
+		   renameat(images, path, w.dir, "image") == 0;
 	flock(images, LOCK_UN);
 	if (gone && on_removed)
 		on_removed(arg, images, moved, id);
@@ -482,8 +579,10 @@ static void drop(struct ve_host *host, int images, const char *id, store_removed
 /* Locks of names whose holder was killed. */
 static void collect_locks(int images)
 {
-	cleanup_dir DIR *d = open_dir(images, ".");
+	cleanup_dir DIR *d = NULL;
 	struct dirent *entry;
+	if (open_dir(images, ".", &d) < 0)
+		return;
 	while (d && (entry = readdir(d))) {
 		if (strncmp(entry->d_name, "lock-", 5))
 			continue;
@@ -495,8 +594,10 @@ static void collect_locks(int images)
 
 static void collect_leftovers(int images)
 {
-	cleanup_dir DIR *d = open_dir(images, "tmp");
+	cleanup_dir DIR *d = NULL;
 	struct dirent *entry;
+	if (open_dir(images, "tmp", &d) < 0)
+		return;
 	while (d && (entry = readdir(d))) {
 		char path[NAME_MAX + 8], lock[NAME_MAX + 16];
 		if (entry->d_name[0] == '.' || FORMAT(path, "tmp/%s", entry->d_name) < 0 ||
@@ -510,6 +611,22 @@ static void collect_leftovers(int images)
 		if (dead)
 			remove_tree_at(images, path);
 	}
+}
+
+static void collect_replaced(struct ve_host *host, int images)
+{
+	cleanup_dir DIR *d = NULL;
+	struct dirent *entry;
+	int r = open_dir(images, "replaced", &d);
+	while (r == 0 && (entry = next_entry(d, &r))) {
+		char id[IMAGE_ID_SIZE];
+		size_t length = strcspn(entry->d_name, ".");
+		snprintf(id, sizeof(id), "%.*s", (int)(length < sizeof(id) ? length : 0), entry->d_name);
+		if (image_id_valid(id) && !is_running(host, id))
+			remove_tree_at(dirfd(d), entry->d_name);
+	}
+	if (d)
+		unlinkat(images, "replaced", AT_REMOVEDIR);
 }
 
 /* What an interrupted replacement left without a name. Names are given under the same flock as the move in. */
@@ -538,5 +655,6 @@ void store_collect(struct ve_host *host, int images, store_removed_fn *on_remove
 {
 	collect_locks(images);
 	collect_leftovers(images);
+	collect_replaced(host, images);
 	collect_unnamed(host, images, on_removed, arg);
 }

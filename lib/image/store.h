@@ -11,11 +11,12 @@
  * Inside DATA/images, beside what image.h names:
  *   tmp/RANDOM.PID/  one operation at work; its file `lock` is held while it lives, so that what a killed one left is
  *                 recognised. `image` in it is what becomes store/ID.
+ *   replaced/ID.RANDOM/  a broken image that was mended, as long as VEs may still run on it
  *   cache/TEMPLATE/  what a template keeps between builds, locked shared meanwhile
  *   lock-NAME     held while NAME is built, so that of two builds at once the second takes the first's result
  *   log-NAME      what the template said when it last failed
  * NAME has ',' for '/' there. Short changes (making tmp/RANDOM.PID, moves into and out of the store, refs) happen under
- * a flock of the folder DATA/images itself.
+ * a flock of the folder DATA/images itself; a VE takes hold of its image under a shared one.
  */
 
 enum {
@@ -61,9 +62,10 @@ void work_end(struct work *w); /* removes what is left in it; an empty one is al
 
 /*
  * tmp/RANDOM.PID/image becomes store/ID, and NAME means it from now on. Where the same content is stored already, that
- * stays (unless it was found broken) and learns where it came from this time.
+ * stays and learns where it came from this time. One that was found broken is replaced, and kept for VEs that run on
+ * it.
  */
-int store_commit(struct work *w, const char *name, struct error *e);
+int store_commit(struct ve_host *host, struct work *w, const char *name, struct error *e);
 int store_unname(int images, const char *name);
 
 /* ---- what is known of an image (describe.c): store/ID/image.json */
@@ -75,10 +77,10 @@ int image_describe(int images, const char *id, struct json **ret);
  * made have one origin, the description itself. Never NULL.
  */
 const struct json *image_origin(const struct json *image, const char *name);
-/* `old` as it is, with the origins of `new` in place of older ones of the same names. */
-int image_merge_origins(const struct json *old, const struct json *new, char **ret_text);
+/* `base` as it is, with the origins of `old`, and those of `new` in place of older ones of the same names. */
+int image_merge_origins(const struct json *base, const struct json *old, const struct json *new, char **ret_text);
 
-/* The VEs of an image, "a, b, c", with their number as the result. */
+/* The VEs of an image, "a, b, c", with their number as the result; or a negative errno: not known. */
 int store_users(struct ve_host *host, const char *id, char *buf, size_t size);
 
 /*

@@ -196,6 +196,6 @@ int unpack_run(struct ve_host *host, struct work *w, const struct unpack_run *ru
 							 "interrupted; nothing of it was kept")
 					       : 0;
 	if (r == 0)
-		r = store_commit(w, run->name, e);
+		r = store_commit(host, w, run->name, e);
 	return r;
 }

@@ -12,6 +12,10 @@
 #include "lib/image/build.h"
 #include "lib/image/image.h"
 
+enum { EXIT_REFUSED = 3 }; /* by ve-unpack: the manifest or the image is not what it can read */
+
+static const char remedy_again[] = "build or import it again";
+
 enum { SAID_MAX = 4096, SUMMARY_MAX = 1024, DIFFERENCES_TEXT_MAX = 4 << 20 };
 
 struct report_lines {
@@ -90,11 +94,12 @@ static int compare(
 	if (status < 0)
 		return error_set(e, inner.code, inner.errnum, what, inner.remedy, "%s: %s", inner.tried, inner.wrong);
 	if (status != 0) {
+		int refused = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_REFUSED;
 		cleanup_free char *said = NULL;
 		read_memfd(err, SAID_MAX, &said);
 		if (said)
 			said[strcspn(said, "\n")] = 0;
-		return error_set(e, VE_E_FAILED, 0, what, NULL, "%s",
+		return error_set(e, VE_E_FAILED, refused ? EBADMSG : 0, what, refused ? remedy_again : NULL, "%s",
 			said && *said ? said : "ve-unpack failed without saying why");
 	}
 	memcpy(summary, lines.summary, SUMMARY_MAX);
@@ -105,11 +110,13 @@ static int compare(
 static void mark(int images, const char *id, int broken)
 {
 	char path[IMAGE_PATH_SIZE];
+	struct stat st;
 	if (FORMAT(path, "store/%s/broken", id) < 0)
 		return;
-	if (broken)
+	int marked = fstatat(images, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (broken && !marked)
 		write_file_atomic_at(images, path, "", 0, 0600);
-	else
+	if (!broken && marked)
 		unlinkat(images, path, 0);
 }
 
@@ -126,14 +133,20 @@ static int verify(struct ve_host *host, const char *image, char **ret_json, stru
 	int r = image_find(images, image, what, id, e);
 	if (r < 0)
 		return r;
-	if (FORMAT(path, "store/%s/manifest", id) < 0 || fstatat(images, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_set(e, VE_E_UNSUPPORTED, ENODATA, what, "build or import it again",
-			"there is nothing to compare it with: its manifest is missing, or it was made by version "
-			"0.1.0, which kept none");
+	if (strlen(id) < IMAGE_ID_SIZE - 1)
+		return error_set(e, VE_E_UNSUPPORTED, ENODATA, what, remedy_again,
+			"there is nothing to compare it with: it was made by version 0.1.0, which kept no manifest");
+	if (FORMAT(path, "store/%s/manifest", id) < 0 || fstatat(images, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		mark(images, id, 1);
+		return error_set(e, VE_E_FAILED, EBADMSG, what, remedy_again,
+			"there is nothing to compare it with: its manifest is missing");
+	}
 	cleanup_fd int differences = memfd_create("ve-unpack stdout", MFD_CLOEXEC);
 	if (differences < 0)
 		return error_sys(e, errno, what, "memfd_create");
 	r = compare(host, id, what, differences, text, e);
+	if (r == -EBADMSG)
+		mark(images, id, 1);
 	if (r == 0 && !store_has(images, id))
 		r = error_set(e, VE_E_NO_IMAGE, ENOENT, what, NULL, "%s was removed meanwhile", image);
 	if (r == 0)

@@ -81,7 +81,7 @@ static int fill_folder(struct ve *ve, int dir, struct spec *s, const struct ve_c
 	const char *path, struct error *e)
 {
 	struct id_range ids;
-	char target[128], text[16];
+	char text[16];
 	cleanup_fd int lock = ids_lock(ve->host, e);
 	if (lock < 0)
 		return lock;
@@ -91,12 +91,7 @@ static int fill_folder(struct ve *ve, int dir, struct spec *s, const struct ve_c
 	FORMAT(text, "%u", ids.base);
 	if ((r = spec_put(s, "userns.base", text, e)) || (r = ids_link(dir, &ids, e)))
 		return r;
-	FORMAT(target, "../../images/store/%s", id);
-	if (symlinkat(target, dir, "image"))
-		return error_sys(e, errno, tried, "image");
-	/* Looked at only now, with the link in place: a removal of the image at the same time sees it, or we see that.
-	 */
-	if ((r = check_init(ve->host, s, id, e)))
+	if ((r = image_hold(ve->host, id, dir, e)) || (r = check_init(ve->host, s, id, e)))
 		return r;
 	if ((r = first_boot_write(ve->host, dir, id, o, e)))
 		return r;
@@ -159,13 +154,35 @@ static int create_folder(
 	return r;
 }
 
+/* Between finding the image and holding it, it may be rebuilt and the old one removed: then the new one is meant. */
+static int create_from_image(
+	struct ve *ve, struct spec *s, const struct ve_create_options *o, char **ret_imported, struct error *e)
+{
+	enum { TURNS = 16 };
+	cleanup_free char *wanted = strdup(spec_string(s, "image"));
+	int r = wanted ? -ESTALE : error_sys(e, ENOMEM, tried, "memory");
+	for (int turn = 0; turn < TURNS && r == -ESTALE; turn++) {
+		cleanup_free char *id = NULL, *image = NULL;
+		int imported = 0;
+		error_clear(e);
+		r = image_resolve(ve->host, wanted, 1, &id, &image, &imported, e);
+		if (!r)
+			r = spec_put(s, "image", image, e);
+		if (!r)
+			r = create_folder(ve, s, o, id, e);
+		if (imported && !*ret_imported)
+			*ret_imported = TAKE_PTR(image);
+	}
+	return r;
+}
+
 static int create(struct ve *ve, const struct ve_create_options *o, struct error *e)
 {
 	cleanup_spec struct spec *s = NULL;
-	cleanup_free char *id = NULL, *image = NULL;
+	cleanup_free char *imported = NULL;
 	char path[PATH_MAX];
 	struct stat st;
-	int imported = 0, r = make_spec(ve->name, o, &s, e);
+	int r = make_spec(ve->name, o, &s, e);
 	if (r || (r = first_boot_check(o, e)))
 		return r;
 	cleanup_fd int lock = change_lock_new(ve, e);
@@ -175,18 +192,14 @@ static int create(struct ve *ve, const struct ve_create_options *o, struct error
 	if (!lstat(path, &st))
 		return error_set(e, VE_E_EXISTS, EEXIST, tried, "choose another name, or destroy that one first",
 			"there is a VE of that name");
-	r = image_resolve(ve->host, spec_string(s, "image"), 1, &id, &image, &imported, e);
-	if (!r)
-		r = spec_put(s, "image", image, e);
-	if (!r)
-		r = create_folder(ve, s, o, id, e);
+	r = create_from_image(ve, s, o, &imported, e);
 	if (r) {
 		char lock_path[PATH_MAX];
 		FORMAT(lock_path, "%s/.lock/%s", ve->host->run, ve->name);
 		unlink(lock_path);
 		struct error why = *e;
 		if (imported)
-			ve_image_remove(ve->host, image); /* brought in for this VE alone */
+			ve_image_remove(ve->host, imported); /* brought in for this VE alone */
 		*e = why;
 	}
 	return r;

@@ -453,6 +453,96 @@ Test(confine, broken_entries_are_made_again, .init = make_host, .fini = remove_h
 	free(p.code);
 }
 
+/* Entries of versions that have gone, the oldest first, and what is none. */
+static void put_old_entries(int count)
+{
+	char path[PATH_MAX * 2];
+
+	for (int i = 0; i < count; i++) {
+		const struct timespec old[2] = {{.tv_sec = 1000 + i}, {.tv_sec = 1000 + i}};
+		FORMAT(path, "%s/seccomp-%016x", cache_folder, i);
+		cr_assert_eq(write_file_atomic_at(AT_FDCWD, path, "old", 3, 0600), 0);
+		cr_assert_eq(utimensat(AT_FDCWD, path, old, 0), 0);
+	}
+	FORMAT(path, "%s/other", cache_folder);
+	cr_assert_eq(write_file_atomic_at(AT_FDCWD, path, "other", 5, 0600), 0);
+}
+
+static int has_entry(const char *name)
+{
+	char path[PATH_MAX * 2];
+
+	FORMAT(path, "%s/%s", cache_folder, name);
+	return access(path, F_OK) == 0;
+}
+
+Test(confine, cache_keeps_the_newest_entries, .init = make_host, .fini = remove_host)
+{
+	struct program p = compiled("default");
+	char name[32];
+
+	cr_assert_eq(mkdir_parents(cache_folder, 0700), 0);
+	put_old_entries(30);
+	same_program(&p); /* stored: the 16th */
+	for (int i = 0; i < 30; i++) {
+		FORMAT(name, "seccomp-%016x", i);
+		cr_expect_eq(has_entry(name), i >= 15, "old entry %d", i);
+	}
+	cr_expect(has_entry("other"), "what is no entry");
+	put_old_entries(30);
+	same_program(&p);
+	cr_expect(has_entry("seccomp-0000000000000000"), "a hit removes nothing");
+	free(p.code);
+}
+
+enum { READERS = 4, ROUNDS = 40 };
+
+/* Others read, store and remove at the same time: each has the whole program every time. */
+Test(confine, cache_is_bounded_beside_readers, .init = make_host, .fini = remove_host)
+{
+	struct program p = compiled("default");
+	pid_t pids[READERS];
+	char own[PATH_MAX * 2], command[PATH_MAX + 32];
+
+	same_program(&p);
+	entry(own);
+	for (int i = 0; i < READERS; i++) {
+		pids[i] = fork();
+		cr_assert_geq(pids[i], 0);
+		for (int round = 0; pids[i] == 0 && round < ROUNDS; round++) {
+			struct error e = {0};
+			void *got = NULL;
+			size_t size = 0;
+			char path[PATH_MAX * 2];
+			/* Makes the others miss: who stores it again makes room for it. */
+			if (i == 0)
+				unlink(own);
+			if (i == 0)
+				for (int n = 0; n < 20; n++) {
+					FORMAT(path, "%s/seccomp-%016x", cache_folder, round * 20 + n);
+					write_file_atomic_at(AT_FDCWD, path, "new", 3, 0600);
+				}
+			const char *profile = round % 2 ? "default" : "supervisor";
+			if (confine_seccomp(&host, profile, &got, &size, &e) < 0 ||
+				(round % 2 && (size != p.n * sizeof(struct sock_filter) || memcmp(got, p.code, size))))
+				_exit(1);
+			free(got);
+		}
+		if (pids[i] == 0)
+			_exit(0);
+	}
+	for (int i = 0; i < READERS; i++) {
+		int status;
+		cr_assert_eq(waitpid(pids[i], &status, 0), pids[i]);
+		cr_expect_eq(status, 0, "reader %d", i);
+	}
+	cr_assert_eq(unlink(own), 0);
+	same_program(&p);
+	FORMAT(command, "test $(ls %s | wc -l) = 16", cache_folder);
+	cr_expect_eq(system(command), 0, "the number of entries");
+	free(p.code);
+}
+
 Test(confine, cache_folder_of_others_is_not_used, .init = make_host, .fini = remove_host)
 {
 	struct program p = compiled("default");
