@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "lib/plan/live.h"
 
 #define ENTER_NAMESPACES                                                                                               \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWTIME)
@@ -125,6 +126,8 @@ static void read_plan(struct enter *e)
 	size_t size;
 	const struct wire_header *plan = map_file(EFD_PLAN, sizeof(*plan), PLAN_MAX, &size, ENTER_PLAN);
 	const struct wire_blob *blob = &plan->blob[BLOB_SECCOMP_VE];
+	static _Alignas(struct live_record) char record[LIVE_SLOT];
+	const struct live_record *live = live_read(EFD_LIVE, record);
 	int bounded = 0;
 
 	/* Of whatever version: a VE outlives upgrades, and what is read here keeps its form (wire.h). */
@@ -141,6 +144,11 @@ static void read_plan(struct enter *e)
 	for (uint32_t i = 0; i < plan->nsteps; i++) {
 		const struct wire_step *s = &plan->step[i];
 
+		if (s->op == OP_RLIMIT) {
+			const struct wire_step *changed = live_find(live, OP_RLIMIT, s->n[0]);
+
+			s = changed ? changed : s;
+		}
 		switch (s->op) {
 		case OP_HOST_RLIMIT:
 			set_rlimit(s->n[0], s->n[1], s->n[1]);

@@ -81,6 +81,11 @@ static void send_failure(int sock, const struct wire_step *s, int err, int kind)
 	sync_send(sock, &m, -1);
 }
 
+void note_failure(int sock, const struct wire_step *s, int err)
+{
+	send_failure(sock, s, err, SYNC_NOTE);
+}
+
 void run_steps(int actor, int (*run)(const struct wire_step *s, struct boot *b), struct boot *b)
 {
 	for (uint32_t i = 0; i < plan->nsteps; i++) {

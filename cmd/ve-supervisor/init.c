@@ -225,6 +225,20 @@ static int set_sysctl(const char *name, const char *value)
 	return 0;
 }
 
+/* One that this boot does not take is no reason to end a VE that ran with it. */
+static int live_sysctls(const struct wire_step *s, struct boot *b)
+{
+	for (uint32_t i = 0; live && i < live->nsteps; i++) {
+		const struct wire_step *l = &live->step[i];
+		if (l->op != OP_SYSCTL)
+			continue;
+		int r = set_sysctl(live_string(live, l, 0), live_string(live, l, 1));
+		if (r < 0)
+			note_failure(b->sync, s, -r);
+	}
+	return 0;
+}
+
 static int boot_id(void)
 {
 	unsigned char id[16];
@@ -337,7 +351,8 @@ static int loopback(void)
 
 static int rlimit(const struct wire_step *s)
 {
-	struct rlimit l = {s->n[1], s->n[2]};
+	const struct wire_step *changed = live_find(live, OP_RLIMIT, s->n[0]), *from = changed ?: s;
+	struct rlimit l = {from->n[1], from->n[2]};
 	TRY(wire_string(plan, s, 0), setrlimit(s->n[0], &l));
 	return 0;
 }
@@ -417,6 +432,7 @@ static int exec_init(const struct wire_step *s, struct boot *b)
 static int init_step(const struct wire_step *s, struct boot *b)
 {
 	const char *s0 = wire_string(plan, s, 0);
+	const struct wire_step *changed;
 	switch (s->op) {
 	case OP_BECOME_ROOT:
 		return become_root();
@@ -429,7 +445,9 @@ static int init_step(const struct wire_step *s, struct boot *b)
 	case OP_MOUNT:
 		return mount_step(s);
 	case OP_SYSCTL:
-		return set_sysctl(s0, wire_string(plan, s, 1));
+		return live ? 0 : set_sysctl(s0, wire_string(plan, s, 1));
+	case OP_LIVE:
+		return live_sysctls(s, b);
 	case OP_DEVICE:
 		return show_device(s0, wire_string(plan, s, 1));
 	case OP_BIND_RUN_HOST:
@@ -456,7 +474,8 @@ static int init_step(const struct wire_step *s, struct boot *b)
 	case OP_FIRST_BOOT:
 		return guest_first_boot(b);
 	case OP_HOSTNAME:
-		return hostname(s0, s->n[0]);
+		changed = live_find(live, OP_HOSTNAME, 0);
+		return changed ? hostname(live_string(live, changed, 0), changed->n[0]) : hostname(s0, s->n[0]);
 	case OP_LOOPBACK:
 		return loopback();
 	case OP_KEYRING:

@@ -250,7 +250,7 @@ static int spawn_server(void)
 		/* The locks say that the keeper lives: the server must not hold them beyond its death. */
 		const int keepers[] = {SFD_LOCK, SFD_IDLOCK, SFD_CGROUP_VE, k.boot.cgroup, SFD_PLAN, k.boot.userns,
 			k.pidfd, k.sync, sp[0], k.console, k.signals, k.first ? SFD_REPORT : -1, SFD_EVENTS0,
-			SFD_EVENTS1};
+			SFD_EVENTS1, SFD_LIVE};
 		for (size_t i = 0; i < sizeof keepers / sizeof *keepers; i++)
 			if (keepers[i] >= 0)
 				close(keepers[i]);
@@ -462,6 +462,7 @@ static int fresh_cgroup(void)
 static int reboot_steps(void)
 {
 	char name[16];
+	read_live();
 	int r = in_ve(fresh_cgroup);
 	step_subject = "fresh cgroup";
 	if (r)
@@ -523,7 +524,10 @@ static void pace_restarts(void)
 static int to_be_restarted(const siginfo_t *si)
 {
 	int failed = si->si_code == CLD_EXITED ? si->si_status != 0 : si->si_status != SIGINT;
-	return k.on_exit == ON_EXIT_RESTART || (k.on_exit == ON_EXIT_RESTART_FAILED && failed);
+	read_live();
+	const struct wire_step *changed = live_find(live, OP_ON_EXIT, 0);
+	int policy = changed ? (int)changed->n[0] : live ? 0 : k.on_exit;
+	return policy == ON_EXIT_RESTART || (policy == ON_EXIT_RESTART_FAILED && failed);
 }
 
 static void reboot_in_place(void)

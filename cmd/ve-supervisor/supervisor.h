@@ -11,9 +11,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/plan/live.h"
 #include "lib/plan/wire_read.h"
 
 extern const struct wire_header *plan;
+extern const struct live_record *live; /* NULL: nothing was set since the start, or this is the first boot */
+void read_live(void);
 
 /* The folder layout of the minimal root that the keeper lives in; each boot's mount namespace starts as a copy of it.
  */
@@ -73,6 +76,8 @@ int sync_send_flags(int sock, const struct sync_message *m, int fd, int flags);
 int sync_recv(int sock, struct sync_message *m, int *ret_fd); /* 0: end; 1: a message; negative errno */
 /* Runs the plan's steps of one actor in their order; a failure is sent over boot->sync and ends the process. */
 void run_steps(int actor, int (*run)(const struct wire_step *s, struct boot *b), struct boot *b);
+/* The step in hand is done without what step_subject names. */
+void note_failure(int sock, const struct wire_step *s, int err);
 void fault_point(const struct wire_step *s);
 
 void entrant(struct boot *b) __attribute__((noreturn));

@@ -192,8 +192,8 @@ void doctor_installation(struct doctor *d)
 	static const struct {
 		const char *name;
 		unsigned mode;
-	} programs[] = {{"ve-supervisor", 0755}, {"ve-enter", 0700}, {"ve-reaper", 0755}, {"ve-unpack", 0755},
-		{"ve-guard", 0755}};
+	} programs[] = {{"ve-supervisor", 0755}, {"ve-enter", 0700}, {"ve-apply", 0700}, {"ve-reaper", 0755},
+		{"ve-unpack", 0755}, {"ve-guard", 0755}};
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
 		say_program(d, programs[i].name, programs[i].mode);
 	int there = !access(host_template_dir, F_OK);

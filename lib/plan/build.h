@@ -33,6 +33,10 @@ void plan_note(struct builder *b, const char *format, ...) __attribute__((format
 /* Parts of the plan, each in a file of its own. */
 void plan_host_rlimits(struct builder *b);
 void plan_rlimits(struct builder *b);
+void plan_check_rlimits(struct builder *b); /* what was asked for can be had on this host */
+void plan_sysctls(struct builder *b);
+void plan_hostname(struct builder *b);
+void plan_on_exit(struct builder *b);
 void plan_open_mounts(struct builder *b);
 void plan_attach_mounts(struct builder *b);
 void plan_bind_mounts(struct builder *b);

@@ -165,17 +165,6 @@ static void host_part(struct builder *b)
 	plan_set_text(b, s, 1, "%s/supervisor", b->cgroup);
 }
 
-static void on_exit_part(struct builder *b)
-{
-	const char *what = spec_string(b->in->spec, "boot.on_exit");
-	int policy = !what                                 ? 0
-		     : !strcmp(what, "restart")            ? ON_EXIT_RESTART
-		     : !strcmp(what, "restart-on-failure") ? ON_EXIT_RESTART_FAILED
-							   : 0;
-	if (policy)
-		plan_add(b, OP_ON_EXIT)->n[0] = policy;
-}
-
 static void keeper_part(struct builder *b)
 {
 	const struct plan_input *in = b->in;
@@ -185,7 +174,7 @@ static void keeper_part(struct builder *b)
 	plan_set_text(b, s, 0, "%s", in->image_root);
 	s->n[0] = LAYER_IMAGE;
 	plan_guest_open(b);
-	on_exit_part(b);
+	plan_on_exit(b);
 	plan_open_mounts(b);
 	plan_host_rlimits(b);
 	plan_add(b, OP_BECOME_OWNER)->n[0] = privileged(b) ? 0 : in->ids.owner;
@@ -262,17 +251,6 @@ static void guard_proc(struct builder *b)
 	plan_set_list(b, s, 1, writable);
 }
 
-static int add_sysctl(const char *path, const char *text, void *arg)
-{
-	struct builder *b = arg;
-	if (strncmp(path, "sysctl.", 7))
-		return 0;
-	struct plan_step *s = plan_add(b, OP_SYSCTL);
-	plan_set_text(b, s, 0, "%s", path + 7);
-	plan_set_text(b, s, 1, "%s", text);
-	return 0;
-}
-
 static void init_mounts(struct builder *b)
 {
 	struct plan_step *s = plan_add(b, OP_OVERLAY);
@@ -295,7 +273,8 @@ static void init_mounts(struct builder *b)
 		plan_set_text(b, s, 2, "%s", mounts[i].options);
 		s->n[0] = mounts[i].attr;
 	}
-	spec_each(b->in->spec, add_sysctl, b);
+	plan_add(b, OP_LIVE);
+	plan_sysctls(b);
 	plan_add(b, OP_BIND_RUN_HOST);
 	if (privileged(b))
 		guard_proc(b);
@@ -392,10 +371,7 @@ static void init_part(struct builder *b)
 	const struct plan_input *in = b->in;
 	plan_add(b, OP_BECOME_ROOT);
 	init_mounts(b);
-	struct plan_step *s = plan_add(b, OP_HOSTNAME);
-	int own = spec_is_set(in->spec, "hostname");
-	plan_set_text(b, s, 0, "%s", own ? spec_string(in->spec, "hostname") : in->name);
-	s->n[0] = own;
+	plan_hostname(b);
 	plan_add(b, OP_LOOPBACK);
 	plan_add(b, OP_KEYRING);
 	plan_rlimits(b);

@@ -60,6 +60,8 @@ struct plan {
 };
 
 int plan_build(const struct plan_input *in, struct plan **ret, struct error *e);
+/* Of such a plan the steps alone that can be changed while the VE runs. Looks at spec, facts and name. */
+int plan_live(const struct plan_input *in, struct plan **ret, struct error *e);
 void plan_free(struct plan *p);
 static inline void plan_free_p(struct plan **p)
 {
@@ -80,5 +82,11 @@ struct plan_blob {
 	size_t size;
 };
 int plan_encode(const struct plan *p, const struct plan_blob blobs[BLOB_COUNT], uint32_t fault_step, struct error *e);
+
+/*
+ * What plan_live made as live.h has it, in a buffer of LIVE_SLOT bytes, of the rlimits those of `resources` (bit n:
+ * resource n). Its size, or -E2BIG.
+ */
+int live_encode(const struct plan *p, uint32_t resources, uint64_t sequence, void *buf);
 
 #endif

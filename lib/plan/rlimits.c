@@ -76,13 +76,19 @@ static void check_limit(struct builder *b, size_t i)
 			name, (long long)have);
 }
 
+void plan_check_rlimits(struct builder *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(machine_limits); i++)
+		check_limit(b, i);
+}
+
 void plan_host_rlimits(struct builder *b)
 {
 	const struct host_facts *f = b->in->facts;
+	plan_check_rlimits(b);
 	for (size_t i = 0; i < ARRAY_SIZE(machine_limits); i++) {
 		int64_t have = f->hard[machine_limits[i].resource],
 			want = machine_limits[i].whole ? -1 : wanted_hard(b, i);
-		check_limit(b, i);
 		if (!machine_limits[i].whole && lower_limit(want, have) == want)
 			continue; /* the host's own is no lower */
 		if (!f->cap_sys_resource && lower_limit(want, have) != want &&

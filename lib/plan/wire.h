@@ -4,8 +4,9 @@
  * version string is compared, so native structures are safe here). No libc beyond <stdint.h>: static programs share it.
  *
  * What enters a VE later may be of a later version than its plan: it reads the header, the blobs, and the steps
- * OP_RLIMIT and OP_BOUNDING_SET. So operations are appended at the end of the list below, never moved or taken away,
- * and WIRE_MAGIC changes with the form of the structures.
+ * OP_HOST_RLIMIT, OP_RLIMIT, OP_BOUNDING_SET and OP_KEYRING. What is set later (live.h) has the form of steps, too. So
+ * operations are appended at the end of the list below, never moved or taken away, and WIRE_MAGIC changes with the form
+ * of the structures.
  */
 #ifndef VE_PLAN_WIRE_H
 #define VE_PLAN_WIRE_H
@@ -87,7 +88,8 @@ enum plan_actor {
 	X(SYSCTL, INIT, "sysctl", "set s0 to s1")                                                                      \
 	X(HOOKS, CALLER, "hooks", "run the hook pre-start: s0; keep in mind post-stop: s1")                            \
 	X(DEVICE_NODE, KEEPER, "device-node", "make s0, the device s1 (s2), mode x0, owner n1 and group n2 of the VE") \
-	X(DEVICE, INIT, "device", "show s0 at /dev/s1")
+	X(DEVICE, INIT, "device", "show s0 at /dev/s1")                                                                \
+	X(LIVE, INIT, "live", "at a reboot: sysctl, hostname, rlimit and on-exit as they were set while the VE ran")
 
 /* The numbers of the trees that OPEN_LAYER clones. */
 enum plan_layer { LAYER_DISK, LAYER_IMAGE, LAYER_FIRST_BOOT = 14, LAYER_CREDENTIALS = 15 };
@@ -157,6 +159,7 @@ enum supervisor_fd {
 	SFD_EVENTS0,     /* the event log; /dev/null where it cannot be had */
 	SFD_EVENTS1,
 	SFD_MEMORY_EVENTS, /* memory.events of NAME/ve; /dev/null where the host counts no memory */
+	SFD_LIVE,          /* /run/vectl/NAME/live, read-only */
 	SFD_COUNT_END,     /* then those that init gets */
 	SFD_LISTEN_MAX = 16,
 };

@@ -6,6 +6,7 @@
 #include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/run/event.h"
+#include "lib/run/live.h"
 #include "lib/run/run.h"
 
 static int load_file(struct ve *ve, const char *file, struct spec **ret, struct error *e)
@@ -144,7 +145,7 @@ static int save_changed(struct ve *ve, struct spec *s, struct error *e)
 		return r;
 	uint32_t want = (uint32_t)spec_integer(s, "userns.base", 0);
 	if (want == now.base)
-		return spec_save(ve, s, e);
+		return live_save(ve, s, e);
 	if ((r = runtime_read(ve->host, ve->name, &rt, e)))
 		return r;
 	/* What a crash left may still run with the old ones. */

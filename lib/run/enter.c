@@ -185,6 +185,17 @@ static int open_plan(struct ve *ve, uint32_t *ret_base, struct error *e)
 	return TAKE_FD(fd);
 }
 
+/* What was set since; a VE that an earlier version started has no such file. */
+static int open_live(struct ve *ve, struct error *e)
+{
+	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
+	int fd = dir < 0 ? -1 : openat(dir, "live", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? error_sys(e, errno, TRIED, "live") : fd;
+}
+
 /* Leaves whose last process outlived its command, and is gone by now. A lock tells one that is just being used. */
 static void sweep_leaves(int root)
 {
@@ -416,7 +427,7 @@ static void abandon(struct ve_process *p)
 int ve_exec(struct ve *ve, const struct ve_exec_options *options, struct ve_process **ret)
 {
 	struct error *e = host_begin(ve->host);
-	cleanup_fd int init = -EBADF, plan = -EBADF, leaf = -EBADF, request = -EBADF;
+	cleanup_fd int init = -EBADF, plan = -EBADF, leaf = -EBADF, request = -EBADF, live = -EBADF;
 	struct ve_exec_options o = {0};
 	struct ve_process *p;
 	struct runtime rt;
@@ -442,6 +453,9 @@ int ve_exec(struct ve *ve, const struct ve_exec_options *options, struct ve_proc
 	plan = open_plan(ve, &base, e);
 	if (plan < 0)
 		return plan;
+	live = open_live(ve, e);
+	if (live < 0)
+		return live;
 	request = make_request(&o, e);
 	if (request < 0)
 		return request;
@@ -453,7 +467,7 @@ int ve_exec(struct ve *ve, const struct ve_exec_options *options, struct ve_proc
 	if (r >= 0)
 		r = leaf = make_leaf(p->cgroup, base, p->leaf, sizeof(p->leaf), e);
 	if (r >= 0)
-		r = start_enter(ve, p, &o, base, (int[]){plan, request, init, leaf, -1, -1}, e);
+		r = start_enter(ve, p, &o, base, (int[]){plan, request, init, leaf, live, -1, -1}, e);
 	if (r < 0) {
 		abandon(p);
 		return r;

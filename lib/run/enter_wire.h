@@ -14,6 +14,7 @@ enum enter_fd {
 	EFD_REQUEST,  /* sealed memfd: struct enter_request and its strings */
 	EFD_INIT,     /* pidfd of the VE's init, verified */
 	EFD_CGROUP,   /* the leaf that the command is started in */
+	EFD_LIVE,     /* /run/vectl/NAME/live, read-only; /dev/null where there is none */
 	EFD_CONTROL,  /* SOCK_SEQPACKET: uint32_t signal numbers in, one int32_t exit status out */
 	EFD_REPORT,   /* SOCK_SEQPACKET, closed by the command's exec: struct enter_report */
 	EFD_END,

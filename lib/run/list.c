@@ -197,7 +197,7 @@ static int write_pending(const char *path, const char *text, void *arg)
 	struct pending *p = arg;
 	const struct spec_key *key = spec_find_key(path);
 	cleanup_free char *other = spec_is_set(p->other, path) ? spec_text(p->other, path) : NULL;
-	if (key && key->flags & SPEC_LIVE)
+	if (key && key->flags & SPEC_LIVE && !(key->flags & SPEC_APPLIED))
 		return 0;
 	if (p->only_missing ? !other : !other || strcmp(other, text))
 		jw_string(p->w, NULL, path);

@@ -16,6 +16,12 @@ int spec_save(struct ve *ve, const struct spec *s, struct error *e);
 /* The plan of the VE's next start, from its spec and this host's facts. */
 int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct plan **ret, struct error *e);
 
+/*
+ * With the change lock held nobody starts it: one that is neither running nor stopped is rebooting, or about to end.
+ * Either is over in a moment, which this waits for.
+ */
+int settle(struct ve *ve, struct runtime *rt, struct error *e);
+
 /* A pidfd of the VE's keeper, checked. */
 int runtime_open_keeper(struct ve *ve, const struct runtime *rt, struct error *e);
 

@@ -94,6 +94,11 @@ static int runtime_dir(struct launch *l, const struct plan_step *s)
 	l->fd[SFD_STATE] = openat(dir, "state", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (l->fd[SFD_STATE] < 0)
 		return failed(l, s, errno, "state", NULL);
+	/* Empty until something is set while the VE runs; libve alone writes there. */
+	cleanup_fd int made = openat(dir, "live", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	l->fd[SFD_LIVE] = made < 0 ? -errno : openat(dir, "live", O_RDONLY | O_CLOEXEC);
+	if (l->fd[SFD_LIVE] < 0)
+		return failed(l, s, errno, "live", NULL);
 	/* Room for what is written there later, by those who could not tell anybody that it is missing. */
 	r = posix_fallocate(l->fd[SFD_STATE], 0, 2 * STATE_RECORD);
 	return r ? failed(l, s, r, "state", "free some space there") : 0;
@@ -498,11 +503,7 @@ int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct pla
 	return plan_build(&in, ret, e);
 }
 
-/*
- * With the lock held nobody starts it: one that is neither running nor stopped is rebooting, or about to end. Either is
- * over in a moment.
- */
-static int settle(struct ve *ve, struct runtime *rt, struct error *e)
+int settle(struct ve *ve, struct runtime *rt, struct error *e)
 {
 	enum { LOOK_MS = 50, LOOKS = 200 };
 	int r = 0;

@@ -8,9 +8,10 @@
 #define COUNT_TOP (INT64_MAX - 1) /* what is above is SPEC_MAX, "max" */
 #define ID_TOP    (((int64_t)1 << 31) - 65536)
 #define U         SPEC_UNSUPPORTED
+#define APPLIED   (SPEC_LIVE | SPEC_APPLIED)
 #define RLIMIT(name, doc)                                                                                              \
 	{                                                                                                              \
-		"rlimit." name, SPEC_COUNT, 0, 0, COUNT_TOP, NULL, NULL, doc                                           \
+		"rlimit." name, SPEC_COUNT, APPLIED, 0, COUNT_TOP, NULL, NULL, doc                                     \
 	}
 
 /*
@@ -21,7 +22,7 @@
 const struct spec_key spec_keys[] = {
 	{"name", SPEC_NAME, SPEC_READONLY, 0, 0, NULL, NULL, "The VE's name."},
 	{"uuid", SPEC_UUID, SPEC_READONLY, 0, 0, NULL, NULL, "Fresh for each create and clone; what the guest's machine id comes from."},
-	{"hostname", SPEC_HOSTNAME, 0, 0, 64, NULL, NULL, "The UTS name, and what /etc/hostname is set to. Not set: the VE's name, and /etc/hostname is left alone."},
+	{"hostname", SPEC_HOSTNAME, APPLIED, 0, 64, NULL, NULL, "The UTS name, and what /etc/hostname is set to. Not set: the VE's name, and /etc/hostname is left alone, also by unset."},
 	{"image", SPEC_STRING, SPEC_READONLY, 0, 255, NULL, NULL, "The image that the VE was created from."},
 	{"arch", SPEC_STRING, SPEC_READONLY, 0, 32, NULL, NULL, "The image's architecture, as uname -m has it."},
 	{"init", SPEC_LIST, 0, 0, 63, NULL, NULL, "The command line of PID 1. Not set: the first of /usr/lib/systemd/systemd, /lib/systemd/systemd, /sbin/init."},
@@ -38,7 +39,7 @@ const struct spec_key spec_keys[] = {
 	{"memory.swap", SPEC_SIZE, U, 0, COUNT_TOP, NULL, NULL, "Swap, on top of memory.max."},
 	{"pids.max", SPEC_COUNT, U, 1, COUNT_TOP, NULL, NULL, "Processes and threads at once."},
 	{"hugetlb.*", SPEC_COUNT, U, 0, COUNT_TOP, NULL, NULL, "Huge pages of that size: hugetlb.2M."},
-	RLIMIT("as", "Address space of one process, bytes. Soft and hard limit, as all of rlimit."),
+	RLIMIT("as", "Address space of one process, bytes. Soft and hard limit, as all of rlimit; set in a VE that runs, it holds for init and for what is started from then on."),
 	RLIMIT("core", "Core files, bytes."),
 	RLIMIT("cpu", "CPU time of one process, seconds."),
 	RLIMIT("data", "Data segments, bytes."),
@@ -92,11 +93,11 @@ const struct spec_key spec_keys[] = {
 	{"caps.drop", SPEC_LIST, 0, 0, 64, NULL, NULL, "Capabilities that nothing in the VE has: net_raw,mknod."},
 	{"seccomp", SPEC_STRING, 0, 0, 4096, NULL, "default", "The system call filter: default, strict, unconfined, or a file."},
 	{"apparmor", SPEC_STRING, U, 0, 255, NULL, NULL, "The AppArmor profile."},
-	{"sysctl.*", SPEC_STRING, SPEC_FREE_KEY, 0, 1024, NULL, NULL, "A sysctl that belongs to one of the VE's namespaces, set before init is there: net.*, user.*, fs.mqueue.*, kernel.shm*, kernel.msg*, kernel.sem."},
+	{"sysctl.*", SPEC_STRING, SPEC_FREE_KEY | APPLIED, 0, 1024, NULL, NULL, "A sysctl that belongs to one of the VE's namespaces, set before init is there: net.*, user.*, fs.mqueue.*, kernel.shm*, kernel.msg*, kernel.sem."},
 	{"boot.auto", SPEC_BOOL, U, 0, 0, NULL, NULL, "Whether the VE starts with the host."},
 	{"boot.order", SPEC_INTEGER, U, 0, 1000000, NULL, NULL, "Lower starts first."},
 	{"boot.delay", SPEC_SECONDS, U, 0, 86400, NULL, NULL, "Wait after this VE before the next one is started."},
-	{"boot.on_exit", SPEC_ENUM, 0, 0, 0, "stop|restart|restart-on-failure", "stop", "What follows an init that ended by itself: restart also after a poweroff inside, restart-on-failure only where it crashed or exited with a failure. Never after a stop."},
+	{"boot.on_exit", SPEC_ENUM, APPLIED, 0, 0, "stop|restart|restart-on-failure", "stop", "What follows an init that ended by itself: restart also after a poweroff inside, restart-on-failure only where it crashed or exited with a failure. Never after a stop."},
 	{"stop.signal", SPEC_SIGNAL, SPEC_LIVE, 1, 64, NULL, NULL, "The signal that asks init to shut down. Not set: what the kind of init understands, see vectl-lifecycle(1)."},
 	{"stop.timeout", SPEC_SECONDS, SPEC_LIVE, 1, 86400, NULL, "90", "How long stop waits before it kills."},
 	{"hooks.pre-start", SPEC_PATH, 0, 0, 0, NULL, NULL, "Executable of the host's, run before the start; its failure refuses that."},

@@ -24,12 +24,12 @@ test_groups_of_keys() {
 
 test_what_waits() {
 	busybox_ve web1
-	ok vectl set web1 labels.owner=shop hostname=other
-	like "$ERR" '^web1: in effect: labels.owner$'
-	like "$ERR" '^web1: waits for the next start: hostname$'
+	ok vectl set web1 labels.owner=shop hostname=other env.A=1
+	like "$ERR" '^web1: in effect: labels.owner, hostname$'
+	like "$ERR" '^web1: waits for the next start: env.A$'
 	ok vectl set web1 stop.timeout=20 --json
-	eq "$(json 'd["live"]' <<<"$OUT") $(json 'd["pending"]' <<<"$OUT")" '["stop.timeout"] ["hostname"]' 'the document'
-	ok vectl unset web1 hostname
+	eq "$(json 'd["live"]' <<<"$OUT") $(json 'd["pending"]' <<<"$OUT")" '["stop.timeout"] ["env.A"]' 'the document'
+	ok vectl unset web1 env.A
 	unlike "$ERR" waits
 	cleanup_ve web1
 }

@@ -135,6 +135,33 @@ test_destroy_after_every_step() {
 	done <"$T_TMP.steps"
 }
 
+# A change of a running VE that dies at each of its points: the spec is whole, what the VE runs with and what is pending
+# tell the truth, and the next change, of whatever, brings it to the spec.
+test_live_change_after_every_step() {
+	local point now
+	ok vectl create f6 --image busybox --hostname old
+	ok vectl start f6 --wait=ready
+	for point in 1 2 3; do
+		try env VECTL_FAULT="live:$point" vectl set f6 hostname="new$point" sysctl.net.ipv4.ip_forward=1
+		eq "$STATUS" 137 'a change that dies'
+		eq "$(vectl get f6 hostname)" old 'the spec'
+		eq "$(info f6 "sorted(d['pending'])")" '["hostname", "sysctl.net.ipv4.ip_forward"]'
+		ok vectl exec f6 -- hostname
+		[ "$point" = 1 ] && now=old || now=new$point
+		eq "$OUT" "$now" "the host name after dying at $point"
+		ok vectl set f6 labels.a="$point"
+		eq "$(info f6 "d['pending']")" '[]'
+		ok vectl exec f6 -- sh -c 'hostname; cat /proc/sys/net/ipv4/ip_forward'
+		eq "$OUT" $'old\n0' 'after the next change'
+	done
+	try vectl exec f6 -- reboot
+	until_ 15 sh -c "vectl info f6 --json | grep -q '\"boot\": *2\b'"
+	until_ 5 vectl exec f6 -- true
+	ok vectl exec f6 -- hostname
+	eq "$OUT" old 'after a reboot'
+	ok vectl destroy --force f6
+}
+
 # A rename that dies at each of its points: one name, with the ve.json that goes with it, and no further care needed.
 test_rename_after_every_step() {
 	local point name

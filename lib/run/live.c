@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Changes of the spec that a running VE takes at once. In this order, so that a vectl that is killed anywhere leaves
+ * what the next change, or the next start, puts right:
+ *   1. RUN/ve.json, what the VE runs with, says the new values: what differs from the spec is pending, and is brought
+ *      back by the next change of anything;
+ *   2. ve-apply brings the VE to them, all or none;
+ *   3. RUN/live has them for the boots that follow (lib/plan/live.h), since the plan is sealed;
+ *   4. the spec is saved.
+ */
+#include "lib/run/live.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "config.h"
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+#include "lib/plan/live.h"
+#include "lib/run/apply_wire.h"
+#include "lib/run/spawn.h"
+
+static const char tried[] = "set";
+enum { BOOTS_MAX = 5 /* that may begin while we change something */ };
+
+struct change_set {
+	struct ve *ve;
+	const struct spec *from, *to;
+	struct plan *plan; /* the steps of plan_live for `to` */
+	uint32_t resources;
+	int raise; /* limits may be raised here */
+	struct error *e;
+	/* The request in the making; what failed is told by `key`. */
+	struct apply_request *request;
+	char key[APPLY_CHANGES_MAX][APPLY_NAME_MAX];
+	int full;
+};
+
+/* In builds for the kill tests: VECTL_FAULT=live:N dies at the N-th of these points. */
+static void fault_point(unsigned n)
+{
+#if VE_FAULTS
+	const char *v = getenv("VECTL_FAULT");
+	if (v && !strncmp(v, "live:", 5) && strtoul(v + 5, NULL, 10) == n)
+		raise(SIGKILL);
+#else
+	(void)n;
+#endif
+}
+
+/* ---- what differs */
+
+static int is_applied(const char *path)
+{
+	const struct spec_key *row = spec_find_key(path);
+	return row && row->flags & SPEC_APPLIED;
+}
+
+static int differs(const struct spec *a, const struct spec *b, const char *path)
+{
+	cleanup_free char *one = spec_is_set(a, path) ? spec_text(a, path) : NULL,
+			  *other = spec_is_set(b, path) ? spec_text(b, path) : NULL;
+	return one && other ? strcmp(one, other) != 0 : one != other;
+}
+
+static int any_difference(const char *path, const char *text, void *arg)
+{
+	const struct change_set *c = arg;
+	return is_applied(path) && differs(c->from, c->to, path);
+}
+
+static int copy_applied(const char *path, const char *text, void *arg)
+{
+	struct error ignored = {0};
+	return is_applied(path) ? spec_put(arg, path, text, &ignored) : 0;
+}
+
+static int unset_applied(const char *path, const char *text, void *arg)
+{
+	struct error ignored = {0};
+	return is_applied(path) ? spec_unset(arg, path, &ignored) : 0;
+}
+
+/* What the VE runs with, once `to` is applied: `from` but for the keys that are. */
+static int save_running(const struct change_set *c)
+{
+	cleanup_spec struct spec *s = NULL;
+	cleanup_free char *text = NULL, *out = NULL;
+	char path[PATH_MAX];
+	int r = spec_write(c->from, &text, c->e);
+	if (!r)
+		r = spec_parse(text, strlen(text), "what the VE runs with", &s, c->e);
+	if (!r && (spec_each(c->from, unset_applied, s) || spec_each(c->to, copy_applied, s)))
+		r = error_sys(c->e, ENOMEM, tried, "memory");
+	if (r || (r = spec_write(s, &out, c->e)))
+		return r;
+	FORMAT(path, "%s/%s/ve.json", c->ve->host->run, c->ve->name);
+	r = write_file_atomic_at(AT_FDCWD, path, out, strlen(out), 0600);
+	return r < 0 ? error_sys(c->e, -r, tried, path) : 0;
+}
+
+static int load_running(struct ve *ve, struct spec **ret)
+{
+	struct error ignored = {0};
+	cleanup_free char *text = NULL;
+	char path[PATH_MAX];
+	size_t size;
+	FORMAT(path, "%s/%s/ve.json", ve->host->run, ve->name);
+	int r = read_file_at(AT_FDCWD, path, JSON_MAX_BYTES, &text, &size);
+	return r < 0 ? r : spec_parse(text, size, path, ret, &ignored);
+}
+
+/* ---- the record for the boots that follow */
+
+static int open_live(struct ve *ve)
+{
+	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
+	int fd = dir < 0 ? dir : openat(dir, "live", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	return dir < 0 ? dir : fd < 0 ? -errno : fd;
+}
+
+/* The next record's number, and the resources that the last one has. */
+static uint64_t read_last(int fd, char *buf, uint32_t *resources)
+{
+	const struct live_record *last = live_read(fd, buf);
+	for (uint32_t i = 0; last && i < last->nsteps; i++)
+		if (last->step[i].op == OP_RLIMIT)
+			*resources |= 1u << last->step[i].n[0];
+	return last ? last->sequence + 1 : 1;
+}
+
+static int too_much(struct error *e)
+{
+	return error_set(e, VE_E_SPEC, E2BIG, tried, "stop the VE first: vectl stop NAME",
+		"its sysctls are too many, or too long, to be changed while it runs");
+}
+
+static int write_record(const struct change_set *c, int fd)
+{
+	_Alignas(struct live_record) char buf[LIVE_SLOT];
+	uint32_t resources = c->resources;
+	uint64_t next = read_last(fd, buf, &resources);
+	int n = live_encode(c->plan, resources, next, buf);
+	if (n < 0)
+		return too_much(c->e);
+	ssize_t done = pwrite(fd, buf, (size_t)n, (off_t)(next & 1) * LIVE_SLOT);
+	return done == n ? 0 : error_sys(c->e, done < 0 ? errno : ENOSPC, tried, "live");
+}
+
+/* It can be written, so that what is applied will not be lost over it. */
+static int check_record(const struct change_set *c)
+{
+	_Alignas(struct live_record) char buf[LIVE_SLOT];
+	return live_encode(c->plan, ~0u, 1, buf) < 0 ? too_much(c->e) : 0;
+}
+
+/* ---- the request */
+
+enum { TEXT_AT = sizeof(struct apply_request) + APPLY_CHANGES_MAX * sizeof(struct apply_change) };
+
+static uint32_t put_text(struct change_set *c, const char *text)
+{
+	struct apply_request *r = c->request;
+	size_t n = strlen(text) + 1;
+	uint32_t at = r->size;
+	if (n > APPLY_REQUEST_MAX - r->size)
+		return c->full = 1, 0;
+	memcpy((char *)r + at, text, n);
+	r->size += (uint32_t)n;
+	return at;
+}
+
+static struct apply_change *put_change(struct change_set *c, enum apply_kind kind, const char *key)
+{
+	static struct apply_change nowhere;
+	if (c->request->nchanges == APPLY_CHANGES_MAX) {
+		c->full = 1;
+		return &nowhere;
+	}
+	snprintf(c->key[c->request->nchanges], sizeof c->key[0], "%s", key);
+	struct apply_change *change = &c->request->change[c->request->nchanges++];
+	*change = (struct apply_change){.kind = kind};
+	return change;
+}
+
+static int put_sysctl(const char *path, const char *text, void *arg)
+{
+	struct change_set *c = arg;
+	if (strncmp(path, "sysctl.", 7) || !differs(c->from, c->to, path))
+		return 0;
+	struct apply_change *change = put_change(c, APPLY_SYSCTL, path);
+	change->name = put_text(c, path + 7);
+	change->value = text ? put_text(c, text) : 0;
+	return 0;
+}
+
+/* What the second pass finds is set no more. */
+static int unset_sysctl(const char *path, const char *text, void *arg)
+{
+	struct change_set *c = arg;
+	return spec_is_set(c->to, path) ? 0 : put_sysctl(path, NULL, arg);
+}
+
+static void put_rlimit(struct change_set *c, const struct plan_step *s)
+{
+	char key[64];
+	FORMAT(key, "rlimit.%s", s->s[0]);
+	if (!differs(c->from, c->to, key))
+		return;
+	struct apply_change *change = put_change(c, APPLY_RLIMIT, key);
+	change->resource = (uint32_t)s->n[0];
+	change->soft = s->n[1];
+	change->hard = s->n[2];
+	c->resources |= 1u << s->n[0];
+}
+
+static void put_hostname(struct change_set *c, const struct plan_step *s)
+{
+	if (!differs(c->from, c->to, "hostname"))
+		return;
+	put_change(c, APPLY_HOSTNAME, "hostname")->value = put_text(c, s->s[0]);
+	if (s->n[0])
+		put_change(c, APPLY_ETC_HOSTNAME, "hostname: /etc/hostname")->value = put_text(c, s->s[0]);
+}
+
+static int make_request(struct change_set *c)
+{
+	c->request = calloc(1, APPLY_REQUEST_MAX);
+	if (!c->request)
+		return error_sys(c->e, ENOMEM, tried, "memory");
+	*c->request = (struct apply_request){.magic = APPLY_MAGIC, .size = TEXT_AT, .version = VE_VERSION};
+	spec_each(c->to, put_sysctl, c);
+	spec_each(c->from, unset_sysctl, c);
+	for (size_t i = 0; i < c->plan->nsteps; i++) {
+		const struct plan_step *s = &c->plan->step[i];
+		if (s->op == OP_RLIMIT)
+			put_rlimit(c, s);
+		if (s->op == OP_HOSTNAME)
+			put_hostname(c, s);
+	}
+	return c->full ? too_much(c->e) : 0;
+}
+
+static int seal(const struct apply_request *r)
+{
+	enum { SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
+	cleanup_fd int fd = memfd_create("ve-apply", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0 || write_all(fd, r, r->size) < 0 || fcntl(fd, F_ADD_SEALS, SEALS))
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+/* ---- applying */
+
+static const struct {
+	const char *prefix;
+	int err;
+	const char *wrong, *remedy;
+} reasons[] = {
+	{"rlimit.", EPERM,
+		"it is above the hard limit that init has by now, and raising that takes CAP_SYS_RESOURCE, which is "
+		"missing",
+		"set it while the VE is stopped, or run vectl with CAP_SYS_RESOURCE"},
+	{"sysctl.", ENOENT, "this kernel has no such sysctl in a VE", "check its name"},
+	{"sysctl.", EACCES, "this kernel lets the host's root alone set it", "set it on the host, if at all"},
+	{"sysctl.", EPERM, "this kernel lets the host's root alone set it", "set it on the host, if at all"},
+	{"sysctl.", EINVAL, "the kernel does not take that value", "set another"},
+	{"sysctl.", ERANGE, "the kernel does not take that value", "set another"},
+	{"hostname: /etc", EINVAL, "it is no ordinary file", "look at it inside, or set it while the VE is stopped"},
+	{"", ETIMEDOUT, "no answer from the VE's file system", "set it while the VE is stopped"},
+};
+
+static int refused(struct change_set *c, const struct apply_report *r)
+{
+	const char *key = r->change >= 0 && r->change < (int)c->request->nchanges ? c->key[r->change] : "the VE";
+	const char *wrong = strerror(r->err), *remedy = "nothing was changed; set it while the VE is stopped";
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (reasons[i].err == r->err && !strncmp(key, reasons[i].prefix, strlen(reasons[i].prefix))) {
+			wrong = reasons[i].wrong;
+			remedy = reasons[i].remedy;
+			break;
+		}
+	snprintf(c->e->subject, sizeof c->e->subject, "%s", key);
+	return error_set(c->e, VE_E_FAILED, r->err, tried, remedy, "%s: %s", key, wrong);
+}
+
+/* The next init inherits the keeper's. What cannot be raised here is refused where init's is. */
+static int raise_keeper(const struct change_set *c, const struct runtime *rt)
+{
+	if (!c->raise)
+		return 0;
+	cleanup_fd int keeper = runtime_open_keeper(c->ve, rt, c->e);
+	if (keeper < 0)
+		return keeper;
+	for (uint32_t i = 0; i < c->request->nchanges; i++) {
+		const struct apply_change *change = &c->request->change[i];
+		struct rlimit has;
+		if (change->kind != APPLY_RLIMIT || prlimit(rt->keeper, (int)change->resource, NULL, &has) ||
+			(rlim_t)change->hard <= has.rlim_max)
+			continue;
+		has.rlim_max = (rlim_t)change->hard;
+		if (prlimit(rt->keeper, (int)change->resource, &has, NULL))
+			return error_sys(c->e, errno, tried, c->key[i]);
+	}
+	return 0;
+}
+
+/* -ESRCH, and nothing in `e`: this init has ended. */
+static int apply(struct change_set *c, const struct runtime *rt)
+{
+	static const char *const argv[] = {"ve-apply", NULL};
+	struct apply_report report = {.err = ESRCH, .change = APPLY_NONE};
+	char path[PATH_MAX];
+	int pair[2];
+	struct error ignored = {0};
+	cleanup_fd int init = runtime_open_init(c->ve, rt, &ignored);
+	if (init < 0)
+		return -ESRCH;
+	int r = raise_keeper(c, rt);
+	if (r)
+		return r;
+	c->request->privileged = rt->privileged != 0;
+	cleanup_fd int request = seal(c->request), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (request < 0 || null < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return error_sys(c->e, errno, tried, "request");
+	cleanup_fd int ours = pair[0], theirs = pair[1];
+	const int fds[AFD_END] = {null, null, null, request, init, theirs};
+	if (FORMAT(path, "%s/ve-apply", host_libexec_dir) < 0)
+		return error_sys(c->e, ENAMETOOLONG, tried, host_libexec_dir);
+	r = (rt->privileged ? spawn_detached_read_only : spawn_detached)(-1, path, argv, fds, AFD_END);
+	if (r < 0)
+		return error_sys(c->e, -r, tried, path);
+	close(TAKE_FD(theirs));
+	/* It gives itself a limited time, and its end is seen. */
+	ssize_t n;
+	do
+		n = recv(ours, &report, sizeof report, 0);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof report)
+		return error_set(c->e, VE_E_FAILED, EPIPE, tried, "try again", "ve-apply ended before it was done");
+	if (!report.err || report.err == ESRCH)
+		return -report.err;
+	return refused(c, &report);
+}
+
+/* 1: the VE has ended meanwhile, and all of it is for the next start. */
+static int apply_to_boots(struct change_set *c, int fd)
+{
+	struct runtime rt, after;
+	int r = runtime_read(c->ve->host, c->ve->name, &rt, c->e), written = 0;
+	for (int i = 0; !r && i < BOOTS_MAX; i++) {
+		if (c->request->nchanges && (r = settle(c->ve, &rt, c->e)))
+			return r;
+		if (!rt.alive)
+			return 1;
+		/* Between two inits, as long as boot.on_exit makes it wait: the next one reads the record. */
+		r = c->request->nchanges && rt.init ? apply(c, &rt) : 0;
+		if (!r) {
+			fault_point(2);
+			r = written ? 0 : write_record(c, fd);
+			written = 1;
+		}
+		if (r && r != -ESRCH)
+			return r;
+		int ended = r;
+		if (!(r = runtime_read(c->ve->host, c->ve->name, &after, c->e)) && c->request->nchanges)
+			r = settle(c->ve, &after, c->e);
+		/* An init that was on its way while the record was written has not seen it. */
+		if (!r && !ended && (!after.alive || (after.boot == rt.boot && after.init == rt.init)))
+			return !after.alive;
+		rt = after;
+	}
+	return r ? r
+		 : error_set(c->e, VE_E_BUSY, EAGAIN, tried, "try again when it does not reboot all the time",
+			   "the VE rebooted while it was changed");
+}
+
+static int make_plan(struct change_set *c)
+{
+	struct host_facts facts;
+	int r = facts_probe(&facts, c->e);
+	if (r)
+		return r;
+	c->raise = facts.cap_sys_resource;
+	const struct plan_input in = {.spec = c->to, .facts = &facts, .name = c->ve->name};
+	return plan_live(&in, &c->plan, c->e);
+}
+
+static void free_change_set(struct change_set **c)
+{
+	if (!*c)
+		return;
+	plan_free((*c)->plan);
+	free((*c)->request);
+	free(*c);
+}
+
+/* What differs between the two comes into effect. 0 also when there is nothing that it could do so in. */
+static int bring(struct ve *ve, const struct spec *from, const struct spec *to, struct error *e)
+{
+	__attribute__((cleanup(free_change_set))) struct change_set *c = calloc(1, sizeof *c), *back = NULL;
+	if (!c)
+		return error_sys(e, ENOMEM, tried, "memory");
+	*c = (struct change_set){.ve = ve, .from = from, .to = to, .e = e};
+	if (!spec_each(from, any_difference, c) && !spec_each(to, any_difference, c))
+		return 0;
+	cleanup_fd int fd = open_live(ve); /* a VE that an earlier version started has none */
+	if (fd < 0)
+		return 0;
+	int r = make_plan(c);
+	if (r || (r = check_record(c)) || (r = make_request(c)) || (r = save_running(c)))
+		return r;
+	fault_point(1);
+	r = apply_to_boots(c, fd);
+	fault_point(3);
+	if (r >= 0)
+		return 0;
+	/* It is as it was, and so is what is said of it. */
+	struct error ignored = {0};
+	back = calloc(1, sizeof *back);
+	if (back) {
+		*back = (struct change_set){.ve = ve, .from = from, .to = from, .e = &ignored};
+		save_running(back);
+	}
+	return r;
+}
+
+int live_save(struct ve *ve, const struct spec *s, struct error *e)
+{
+	cleanup_spec struct spec *running = NULL;
+	struct runtime rt;
+	int r = runtime_read(ve->host, ve->name, &rt, e);
+	if (r)
+		return r;
+	if (!rt.alive || load_running(ve, &running))
+		return spec_save(ve, s, e);
+	if ((r = bring(ve, running, s, e)) || !(r = spec_save(ve, s, e)))
+		return r;
+	struct error ignored = {0};
+	bring(ve, s, running, &ignored);
+	return r;
+}
