@@ -23,8 +23,41 @@ void cli_print_overview(FILE *out)
 	      "  --progress=MODE  auto, json (JSON Lines on stdout) or none\n"
 	      "  -q, -v           say less, say more\n"
 	      "  --help, --version\n"
-	      "\n'vectl help COMMAND' tells more. A first VE:  vectl create web1 --image debian/13 --start\n",
+	      "\n'vectl help COMMAND' tells more. A first VE:\n"
+	      "  vectl create web1 --image debian/13 --start\n",
 		out);
+}
+
+/* Words up to the end of the line, filled to WIDTH; more lines of it begin at column `indent`. */
+static void put_wrapped(const char *text, int column, int indent)
+{
+	for (int first = 1; *text && *text != '\n'; first = 0) {
+		int n = (int)strcspn(text, " \n");
+		if (!first && column + 1 + n > WIDTH) {
+			printf("\n%*s", indent, "");
+			column = indent;
+		} else if (!first) {
+			column += putchar(' ') == ' ';
+		}
+		printf("%.*s", n, text);
+		column += n;
+		text += n + strspn(text + n, " ");
+	}
+	putchar('\n');
+}
+
+/* A line an option; its description stays in its column. */
+static void put_option_lines(const char *lines)
+{
+	while (*lines) {
+		int head = (int)strspn(lines, " "), length = (int)strcspn(lines, "\n");
+		const char *gap = strstr(lines + head, "  ");
+		if (gap && gap < lines + length)
+			head = (int)(gap - lines + strspn(gap, " "));
+		printf("%.*s", head, lines);
+		put_wrapped(lines + head, head, head);
+		lines += length + (lines[length] == '\n');
+	}
 }
 
 int cli_help(struct cli *cli, const struct verb *v)
@@ -34,11 +67,15 @@ int cli_help(struct cli *cli, const struct verb *v)
 		cli_print_overview(stdout);
 		return EXIT_DONE;
 	}
-	printf("usage: vectl %s%s%s\n\n%s\n", v->name, *v->args ? " " : "", v->args, v->summary);
+	int column = printf("usage: vectl %s%s", v->name, *v->args ? " " : "");
+	put_wrapped(v->args, column, column);
+	printf("\n%s\n", v->summary);
 	if (v->alias)
 		printf("\nAlso: vectl %s\n", v->alias);
-	if (v->options)
-		printf("\n%s", v->options);
+	if (v->options) {
+		putchar('\n');
+		put_option_lines(v->options);
+	}
 	if (v->example)
 		printf("\nExample: %s\n", v->example);
 	return EXIT_DONE;
@@ -94,35 +131,14 @@ static void put_words(FILE *out, yajl_val list, const char *join)
 		fprintf(out, "%s%s", i ? join : "", json_text(YAJL_GET_ARRAY(list)->values[i]));
 }
 
-/* A paragraph filled to WIDTH. */
-static void put_filled(const char *text, int indent)
-{
-	int column = indent;
-
-	printf("%*s", indent, "");
-	while (*text) {
-		int n = (int)strcspn(text, " ");
-		if (column > indent && column + 1 + n > WIDTH) {
-			printf("\n%*s", indent, "");
-			column = indent;
-		} else if (column > indent) {
-			putchar(' ');
-			column++;
-		}
-		printf("%.*s", n, text);
-		column += n;
-		text += n + strspn(text + n, " ");
-	}
-	putchar('\n');
-}
-
 static void put_key(yajl_val key)
 {
 	const char *change = changes(key), *fallback = json_text(json_at(key, "default"));
 	size_t i = 0;
 
 	printf("%s\n", json_text(json_at(key, "key")));
-	put_filled(json_text(json_at(key, "doc")), 2);
+	fputs("  ", stdout);
+	put_wrapped(json_text(json_at(key, "doc")), 2, 2);
 	printf("\n  Takes:    %s\n", json_text(json_at(key, "takes")));
 	if (json_size(json_at(key, "choices"))) {
 		fputs("  Values:   ", stdout);

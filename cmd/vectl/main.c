@@ -33,7 +33,9 @@ const struct verb verbs[] = {
 		"  --password-file=FILE     take it from there; - is the standard input\n"
 		"  --ssh-key=FILE           a public key that may log in as root\n"
 		"  --credential=NAME=FILE   what its services find as a credential\n"
-		"  --start                  and start it\n",
+		"  --privileged             without a user namespace, for those who are trusted with the host\n"
+		"  --start                  and start it\n"
+		"  --wait=running|ready     as of start, and start it\n",
 		"vectl create web1 --image debian/13 --hostname web1.example.org --start", verb_create, .takes = "-",
 		.spec_is_usage = 1},
 	{"start", NULL, NAMES " [--wait=running|ready] [--timeout SEC] [--foreground] [--console]", "boot VEs",

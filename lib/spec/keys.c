@@ -22,7 +22,7 @@
 const struct spec_key spec_keys[] = {
 	{"name", SPEC_NAME, SPEC_READONLY, 0, 0, NULL, NULL, "The VE's name."},
 	{"uuid", SPEC_UUID, SPEC_READONLY, 0, 0, NULL, NULL, "Fresh for each create and clone; what the guest's machine id comes from."},
-	{"hostname", SPEC_HOSTNAME, APPLIED, 0, 64, NULL, NULL, "The UTS name, and what /etc/hostname is set to. Not set: the VE's name, and /etc/hostname is left alone, also by unset."},
+	{"hostname", SPEC_HOSTNAME, APPLIED, 0, 64, NULL, NULL, "The UTS name, and what /etc/hostname is set to. Not set: the VE's name until the guest's init sets what its /etc/hostname says; that file is left alone, also by unset."},
 	{"image", SPEC_STRING, SPEC_READONLY, 0, 255, NULL, NULL, "The image that the VE was created from."},
 	{"arch", SPEC_STRING, SPEC_READONLY, 0, 32, NULL, NULL, "The image's architecture, as uname -m has it."},
 	{"init", SPEC_LIST, 0, 0, 63, NULL, NULL, "The command line of PID 1. Not set: the first of /usr/lib/systemd/systemd, /lib/systemd/systemd, /sbin/init."},

@@ -86,6 +86,37 @@ result 'every verb is in the list of vectl(1)' $unlisted
 result 'every option of a verb is in its page' $options_missing
 enough 'options of verbs' "$options_seen" 25
 
+# What the verbs accept: the rows of "struct option X_options[]", or of options[] for each verb_X of the file.
+accepted=$(for file in "$top"/cmd/vectl/*.c; do
+	awk '
+		/struct option [a-z_]*\[\] = / { table = $0; sub(/.*struct option /, "", table); sub(/\[.*/, "", table) }
+		table { for (line = $0; match(line, /\{"[a-z-]+",/); line = substr(line, RSTART + RLENGTH))
+			rows[++n] = table " " substr(line, RSTART + 2, RLENGTH - 4) }
+		/;$/ { table = "" }
+		/^int verb_[a-z]+\(/ { verb = $0; sub(/^int verb_/, "", verb); sub(/\(.*/, "", verb); verbs[verb] }
+		END { for (i = 1; i <= n; i++) {
+			split(rows[i], f, " ")
+			if (sub(/_options$/, "", f[1])) print f[1] ":" f[2]
+			else for (verb in verbs) print verb ":" f[2] } }' "$file"
+done | grep -v '^main:')
+missing=''
+for pair in $accepted; do
+	"$vectl" help "${pair%%:*}" | sed '/^Example:/d' | grep -qE -- "--${pair#*:}([^a-z-]|\$)" ||
+		missing="$missing ${pair%%:*}:--${pair#*:}"
+done
+# shellcheck disable=SC2086
+result 'every option that a verb accepts is in its help' $missing
+# shellcheck disable=SC2086
+set -- $accepted
+enough 'options that verbs accept' $# 40
+
+wide=$(for verb in '' $verbs; do
+	# shellcheck disable=SC2086 # none at first
+	"$vectl" help $verb | awk -v verb="$verb" 'length > 80 && !/^Example:/ { print "help_" verb ":" NR }'
+done)
+# shellcheck disable=SC2086
+result 'help fits 80 columns' $wide
+
 missing=''
 for pair in $pages; do
 	text=$("$vectl" help "${pair%%:*}" 2>&1) || missing="$missing ${pair%%:*}"
