@@ -173,8 +173,6 @@ test_in_a_crash_loop() {
 	ok vectl create lv8 --image busybox --set boot.on_exit=restart --set 'init=/bin/sh,-c,hostname; exit 3'
 	ok vectl start lv8
 	until_ 20 sh -c '[ "$(vectl logs lv8 | grep -c "^--- boot")" -ge 2 ]'
-	ok timeout 60 vectl set lv8 hostname=looping
-	until_ 60 sh -c 'vectl logs lv8 | grep -q looping'
 	ok timeout 30 vectl set lv8 boot.on_exit=stop
 	ok vectl wait lv8 --state stopped --timeout 90
 	ok vectl destroy --force lv8
@@ -199,7 +197,9 @@ test_while_it_reboots() {
 
 test_edit() {
 	busybox_ve lv10
-	EDITOR='sed -i s/"name"/"hostname":"edited","name"/' ok vectl edit lv10
+	printf '#!/bin/sh\nsed -i %s "$1"\n' "'s/\"name\"/\"hostname\": \"edited\", \"name\"/'" >"$T_TMP.editor"
+	chmod +x "$T_TMP.editor"
+	EDITOR=$T_TMP.editor ok vectl edit lv10
 	guest lv10 hostname
 	eq "$OUT" edited
 	ok vectl destroy --force lv10
@@ -216,7 +216,7 @@ test_of_debian() {
 			boot.on_exit=restart
 		for boot in 1 2; do
 			eq "$(boot_of "lvd$release")" "$boot"
-			guest "lvd$release" sh -c 'hostname; hostnamectl hostname; sysctl -n net.ipv4.ip_default_ttl; ulimit -n; cat /etc/hostname'
+			guest "lvd$release" sh -c 'hostname; hostnamectl hostname; cat /proc/sys/net/ipv4/ip_default_ttl; ulimit -n; cat /etc/hostname'
 			eq "$OUT" $'renamed\nrenamed\n99\n12000\nrenamed' "in boot $boot"
 			like "$(grep 'Max open files' "/proc/$(info "lvd$release" "d['pid']")/limits")" ' 12000 +files'
 			guest "lvd$release" systemd-run -q --wait --pipe sh -c 'ulimit -Hn'
