@@ -588,6 +588,7 @@ static int from_server(void)
 {
 	enum { AT_ONCE = 16 };
 	static int64_t last, tokens = AT_ONCE;
+	static uint32_t oom_kills;
 	struct sync_message m;
 	int fd = -1;
 	int r = sync_recv(k.server_sock, &m, &fd);
@@ -600,6 +601,8 @@ static int from_server(void)
 	int64_t now = now_ms() / 1000;
 	tokens = tokens + now - last < AT_ONCE ? tokens + now - last : AT_ONCE;
 	last = now;
+	if (m.kind == SYNC_OOM_KILLS)
+		oom_kills += m.step;
 	if (tokens <= 0)
 		return 0;
 	tokens--;
@@ -607,8 +610,9 @@ static int from_server(void)
 		event_boot("ready", k.boot.number);
 	if (m.kind == SYNC_STOPPING && !k.ending)
 		event_stopping();
-	if (m.kind == SYNC_OOM_KILLS)
-		event_oom_kills(m.step);
+	if (oom_kills)
+		event_oom_kills(oom_kills);
+	oom_kills = 0;
 	return 0;
 }
 

@@ -221,10 +221,10 @@ static void from_keeper(void)
 
 /* ---- what the keeper logs: one that has no time for it now hears of the next one */
 
-static void tell_keeper(int kind, uint32_t count)
+static int tell_keeper(int kind, uint32_t count)
 {
 	struct sync_message m = {.kind = kind, .step = count};
-	sync_send_flags(v.s->keeper, &m, -1, MSG_DONTWAIT);
+	return sync_send_flags(v.s->keeper, &m, -1, MSG_DONTWAIT);
 }
 
 static uint64_t read_oom_kills(void)
@@ -239,9 +239,8 @@ static uint64_t read_oom_kills(void)
 static void memory_event(void)
 {
 	uint64_t now = read_oom_kills();
-	if (now > v.oom_kills)
-		tell_keeper(SYNC_OOM_KILLS, (uint32_t)(now - v.oom_kills));
-	v.oom_kills = now;
+	if (now <= v.oom_kills || !tell_keeper(SYNC_OOM_KILLS, (uint32_t)(now - v.oom_kills)))
+		v.oom_kills = now;
 }
 
 /* ---- the guest's readiness (sd_notify(3)): only the VE's first process is believed */

@@ -12,6 +12,18 @@ static char letter(const struct plan_device *d)
 	return S_ISBLK(d->mode) ? 'b' : 'c';
 }
 
+/* The rules add up, so what the spec says of a node takes the place of what is so without it. */
+static int is_named(const struct plan_input *in, const char *rule)
+{
+	char node[48];
+	for (size_t i = 0; i < in->ndevices; i++) {
+		FORMAT(node, "%c %u:%u ", letter(&in->devices[i]), in->devices[i].major, in->devices[i].minor);
+		if (!strncmp(rule, node, strlen(node)))
+			return 1;
+	}
+	return 0;
+}
+
 void plan_device_filter(struct builder *b, const char *cgroup)
 {
 	const struct plan_input *in = b->in;
@@ -19,8 +31,9 @@ void plan_device_filter(struct builder *b, const char *cgroup)
 	char text[PLAN_DEVICES_MAX][48];
 	size_t n = 0;
 	int needed = spec_integer(in->spec, "privileged", 0) != 0;
-	for (; device_rules_default[n]; n++)
-		rules[n] = device_rules_default[n];
+	for (size_t i = 0; device_rules_default[i]; i++)
+		if (!is_named(in, device_rules_default[i]))
+			rules[n++] = device_rules_default[i];
 	for (size_t i = 0; i < in->ndevices; i++) {
 		FORMAT(text[i], "%c %u:%u %s", letter(&in->devices[i]), in->devices[i].major, in->devices[i].minor,
 			in->devices[i].access);

@@ -34,13 +34,14 @@ static int look_up(const char *key, struct plan_device *d, struct error *e)
 struct wanted {
 	const struct spec *spec;
 	struct plan_device *list;
-	size_t n;
+	size_t n, features; /* the first ones are of features */
 	struct error *e;
 };
 
+/* A device of a feature may be named once more, with words of its own. */
 static struct plan_device *next_device(struct wanted *w, const char *path)
 {
-	for (size_t i = 0; i < w->n; i++)
+	for (size_t i = 0; i < w->features; i++)
 		if (!strcmp(w->list[i].path, path))
 			return &w->list[i];
 	if (w->n == PLAN_DEVICES_MAX)
@@ -71,7 +72,14 @@ static int add_device(const char *path, const char *text, void *arg)
 	d->gid = (unsigned)spec_integer(w->spec, part, 0);
 	FORMAT(part, "%s.access", key);
 	d->access = spec_string(w->spec, part) ?: "rw";
-	return look_up(path, d, w->e);
+	int r = look_up(path, d, w->e);
+	for (size_t i = 0; !r && i < w->n; i++) {
+		const struct plan_device *o = &w->list[i];
+		if (o != d && (o->mode & S_IFMT) == (d->mode & S_IFMT) && o->major == d->major && o->minor == d->minor)
+			r = error_set(w->e, VE_E_SPEC, EEXIST, "plan the start", "unset one of the two",
+				"%s: %s and %s are the same device", path, d->path, o->path);
+	}
+	return r;
 }
 
 int devices_of(const struct spec *s, struct plan_device *ret, size_t *ret_n, struct error *e)
@@ -87,6 +95,7 @@ int devices_of(const struct spec *s, struct plan_device *ret, size_t *ret_n, str
 			if ((r = look_up("features", d, e)))
 				return r;
 		}
+	w.features = w.n;
 	r = spec_each(s, add_device, &w);
 	if (!r)
 		*ret_n = w.n;

@@ -357,19 +357,22 @@ static int receive_report(int fd, struct enter_report *ret, int *ret_tty)
 	return n == (ssize_t)sizeof(*ret) ? 1 : -EBADMSG;
 }
 
-static int await_exec(
-	struct ve *ve, struct ve_process *p, int report_fd, const struct ve_exec_options *o, struct error *e)
+/* until: in now_ms, negative for none; past it -ETIMEDOUT, and nothing in `e`. */
+static int await_exec(struct ve *ve, struct ve_process *p, int report_fd, int64_t until,
+	const struct ve_exec_options *o, struct error *e)
 {
-	int cancel = ve->host->cancel_fd, r;
+	int cancel = ve->host->cancel_fd > 0 ? ve->host->cancel_fd : -1, r;
 	struct enter_report report;
 
 	for (;;) {
-		struct pollfd fds[2] = {
-			{.fd = report_fd, .events = POLLIN}, {.fd = cancel >= 0 ? cancel : -1, .events = POLLIN}};
+		struct pollfd fds[2] = {{.fd = report_fd, .events = POLLIN}, {.fd = cancel, .events = POLLIN}};
+		int64_t left = until < 0 ? -1 : until - now_ms();
 
-		if (cancel >= 0 && poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (until >= 0 && left <= 0)
+			return -ETIMEDOUT;
+		if (poll(fds, 2, (int)left) < 0 && errno != EINTR)
 			return error_sys(e, errno, TRIED, "poll");
-		if (cancel >= 0 && !fds[0].revents) {
+		if (!fds[0].revents) {
 			if (fds[1].revents && host_cancelled(ve->host, e))
 				return -EINTR;
 			continue;
@@ -389,8 +392,8 @@ static int await_exec(
 	return 0;
 }
 
-static int start_enter(
-	struct ve *ve, struct ve_process *p, const struct ve_exec_options *o, uint32_t base, int *fds, struct error *e)
+static int start_enter(struct ve *ve, struct ve_process *p, int64_t until, const struct ve_exec_options *o,
+	uint32_t base, int *fds, struct error *e)
 {
 	cleanup_fd int control = -EBADF, report = -EBADF, report_peer = -EBADF;
 	int pair[2], r;
@@ -411,7 +414,7 @@ static int start_enter(
 	/* its end alone is left, so that its exec is seen as the end of the stream */
 	close(TAKE_FD(report_peer));
 	close(TAKE_FD(control));
-	return await_exec(ve, p, report, o, e);
+	return await_exec(ve, p, report, until, o, e);
 }
 
 /* A failure's clean-up: the command, if there is one, ends before its cgroup is removed. */
@@ -424,7 +427,7 @@ static void abandon(struct ve_process *p)
 	ve_process_close(p);
 }
 
-int ve_exec(struct ve *ve, const struct ve_exec_options *options, struct ve_process **ret)
+int exec_within(struct ve *ve, const struct ve_exec_options *options, int timeout_ms, struct ve_process **ret)
 {
 	struct error *e = host_begin(ve->host);
 	cleanup_fd int init = -EBADF, plan = -EBADF, leaf = -EBADF, request = -EBADF, live = -EBADF;
@@ -467,13 +470,19 @@ int ve_exec(struct ve *ve, const struct ve_exec_options *options, struct ve_proc
 	if (r >= 0)
 		r = leaf = make_leaf(p->cgroup, base, p->leaf, sizeof(p->leaf), e);
 	if (r >= 0)
-		r = start_enter(ve, p, &o, base, (int[]){plan, request, init, leaf, live, -1, -1}, e);
+		r = start_enter(ve, p, timeout_ms < 0 ? -1 : now_ms() + timeout_ms, &o, base,
+			(int[]){plan, request, init, leaf, live, -1, -1}, e);
 	if (r < 0) {
 		abandon(p);
 		return r;
 	}
 	*ret = p;
 	return 0;
+}
+
+int ve_exec(struct ve *ve, const struct ve_exec_options *options, struct ve_process **ret)
+{
+	return exec_within(ve, options, -1, ret);
 }
 
 /* ---- the process */

@@ -17,6 +17,7 @@
 #include "lib/base/util.h"
 #include "lib/image/store.h"
 #include "lib/run/proc.h"
+#include "lib/run/run.h"
 
 /*
  * Sources: section 8 of each one's manual; for sysvinit initctl(5); for runit what its own `init 0` does, which also
@@ -235,6 +236,31 @@ struct initctl {
 	char data[368];
 };
 
+/*
+ * Whether it lies on a tmpfs, as /run does. Asked of the kernel alone: a look at a file of a file system of the guest's
+ * making (FUSE) waits for as long as the guest likes.
+ */
+static int is_on_tmpfs(pid_t init, int fd)
+{
+	enum { TABLE_MAX = 256 << 10 };
+	char path[64], *rest, *line;
+	cleanup_free char *info = NULL, *table = NULL;
+	FORMAT(path, "/proc/self/fdinfo/%d", fd);
+	if (read_file_at(AT_FDCWD, path, 4096, &info, NULL) < 0 || !(line = strstr(info, "mnt_id:")))
+		return 0;
+	int id = atoi(line + strlen("mnt_id:"));
+	FORMAT(path, "/proc/%d/mountinfo", init);
+	if (read_file_at(AT_FDCWD, path, TABLE_MAX, &table, NULL) < 0)
+		return 0;
+	rest = table;
+	while ((line = strsep(&rest, "\n"))) {
+		const char *type = strstr(line, " - ");
+		if (atoi(line) == id)
+			return type && !strncmp(type, " - tmpfs ", strlen(" - tmpfs "));
+	}
+	return 0;
+}
+
 /* The FIFO that init itself has open, so that no path of the guest's is followed. */
 static int open_initctl(pid_t init, int pidfd)
 {
@@ -256,7 +282,7 @@ static int open_initctl(pid_t init, int pidfd)
 			continue;
 		/* Seen before it is opened: a device's open could do something, and another FIFO's could wait. */
 		cleanup_fd int fifo = openat(dirfd(d), de->d_name, O_PATH | O_CLOEXEC);
-		if (fifo < 0 || fstat(fifo, &st) || !S_ISFIFO(st.st_mode))
+		if (fifo < 0 || !is_on_tmpfs(init, fifo) || fstat(fifo, &st) || !S_ISFIFO(st.st_mode))
 			continue;
 		FORMAT(path, "/proc/self/fd/%d", fifo);
 		r = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -278,6 +304,7 @@ static int ask_by_initctl(pid_t init, int pidfd)
 
 static int ask_inside(struct ve *ve)
 {
+	enum { ASK_MS = 2000 };
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	static const char *const argv[] = {"/sbin/init", "0", NULL};
 	const struct ve_exec_options o = {
@@ -285,7 +312,7 @@ static int ask_inside(struct ve *ve)
 	struct ve_process *p = NULL;
 	if (null < 0)
 		return -errno;
-	int r = ve_exec(ve, &o, &p);
+	int r = exec_within(ve, &o, ASK_MS, &p);
 	ve_process_close(p);
 	host_begin(ve->host); /* it may have left an error there, which is not the stop's */
 	return r;

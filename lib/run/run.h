@@ -49,6 +49,14 @@ int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive,
 /* 1 or 0; -1: of this VE's init it cannot be told. */
 int runtime_is_ready(const struct runtime *rt);
 
+/*
+ * ve_exec that gives up, with -ETIMEDOUT, when the command was not exec'd in time: what it opens in the VE on the way
+ * may be of the guest's making and never answer. timeout_ms negative: for ever.
+ */
+struct ve_exec_options;
+struct ve_process;
+int exec_within(struct ve *ve, const struct ve_exec_options *options, int timeout_ms, struct ve_process **ret);
+
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t now_ms(void);
 

@@ -34,10 +34,10 @@ struct child {
 ON_FOREIGN_STACK static void child_main(struct child *c)
 {
 	/* First above all targets, so that no target is a source that is still wanted. */
-	if (c->folder >= 0 && (c->folder = syscall(SYS_fcntl, c->folder, F_DUPFD_CLOEXEC, MAX_FDS + 3)) < 0)
+	if (c->folder >= 0 && (c->folder = syscall(SYS_fcntl, c->folder, F_DUPFD_CLOEXEC, c->nfds)) < 0)
 		goto failed;
 	for (int i = 0; i < c->nfds; i++)
-		if (c->fd[i] >= 0 && (c->fd[i] = syscall(SYS_fcntl, c->fd[i], F_DUPFD_CLOEXEC, MAX_FDS + 3)) < 0)
+		if (c->fd[i] >= 0 && (c->fd[i] = syscall(SYS_fcntl, c->fd[i], F_DUPFD_CLOEXEC, c->nfds)) < 0)
 			goto failed;
 	for (int i = 0; i < c->nfds; i++) {
 		if (c->fd[i] < 0)

@@ -43,7 +43,10 @@ static void forget_id_lock(struct ve *ve)
 static void log_lost(struct ve *ve, int dir)
 {
 	cleanup_free char *state = NULL;
-	if (read_file_at(dir, "state", 2 * STATE_RECORD, &state, NULL) < 0 || !strstr(state, "\nstate running\n"))
+	if (read_file_at(dir, "state", 2 * STATE_RECORD, &state, NULL) < 0)
+		return;
+	int rebooting = strstr(state, "\nstate starting\n") && !strstr(state, "\nboot 1\n");
+	if (!rebooting && !strstr(state, "\nstate running\n"))
 		return;
 	struct json_writer *w = event_begin("stopped");
 	jw_string(w, "how", "lost");
