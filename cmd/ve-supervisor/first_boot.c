@@ -2,8 +2,8 @@
 /*
  * What the VE is given once, before its init ever runs: root's password and keys. It is done here, in the VE's own
  * namespaces and with its own ids, so that the guest's links lead nowhere but into the guest. What is to be done lies
- * in a folder of the host's, a file a thing; each is removed as soon as it has taken effect. A start that is killed on
- * the way does it again, and the guest has not run in between.
+ * in a folder of the host's, a file a thing; each is removed as soon as it has taken effect. A start that ends before
+ * init's exec leaves the rest to the next, and the guest has not run in between; once it has, nothing is tried again.
  */
 #include <stdio.h>
 #include <string.h>

@@ -316,7 +316,28 @@ static int pivot(void)
 	return 0;
 }
 
-/* Inside the VE's root by now, so links lead nowhere but into it. */
+/*
+ * Inside the VE's root by now, so links lead nowhere but into it; and the VE's devices are there, some of which act as
+ * soon as they are opened.
+ */
+static int open_regular(const char *path)
+{
+	struct stat st = {.st_mode = S_IFREG};
+	int at = sys_openat2(AT_FDCWD, path, O_PATH, 0, RESOLVE_NO_MAGICLINKS);
+	TRY(path, at < 0 && errno != ENOENT ? -1 : 0);
+	if (at >= 0) {
+		TRY(path, fstat(at, &st));
+		close(at);
+	}
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	int fd = TRY(path,
+		sys_openat2(AT_FDCWD, path, O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY, 0644, RESOLVE_NO_MAGICLINKS));
+	/* Once more: the folder may be one that somebody else writes to. */
+	TRY(path, fstat(fd, &st));
+	return S_ISREG(st.st_mode) ? fd : -EINVAL;
+}
+
 static int hostname(const char *name, int to_file)
 {
 	TRY(name, sethostname(name, strlen(name)));
@@ -326,8 +347,10 @@ static int hostname(const char *name, int to_file)
 	struct text t = {b, b + sizeof b};
 	text_add(&t, name);
 	text_add(&t, "\n");
-	int fd =
-		TRY("/etc/hostname", open("/etc/hostname", O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644));
+	step_subject = "/etc/hostname";
+	int fd = open_regular(step_subject);
+	if (fd < 0)
+		return fd;
 	char old[128];
 	ssize_t n = read(fd, old, sizeof old);
 	if (n != t.at - b || memcmp(old, b, n)) {

@@ -105,6 +105,7 @@ static void write_state(const char *state)
 		{"init", {k.init, k.init ? start_time(k.init) : 0}, 2},
 		{"ids", {plan->owner, plan->base}, 2},
 		{"boot", {k.boot.number}, 1},
+		{"ran", {k.booted != 0}, 1}, /* whether an init was exec'd at all */
 		{"started", {since[0].tv_sec, since[1].tv_sec * 1000000000ull + since[1].tv_nsec}, 2},
 	};
 	text_add(&t, "state ");

@@ -136,6 +136,33 @@ static int is_kernels(int fd)
 }
 
 /*
+ * What is refused by name when it is set (own_places in lib/spec/mounts.c) is refused where a link leads as well: a
+ * mount on the VE's root would be what `vectl exec` finds as /, and one on /dev or /run/host would be in the place of
+ * what vectl shows there. The VE's own proc tells where a folder is, with all links followed and across mounts.
+ */
+static int is_taken(int root, int fd)
+{
+	static const char *const taken[] = {"/proc", "/sys", "/dev", "/run/host"};
+	char link[40], real[4096];
+	struct text t = {link, link + sizeof link};
+	const size_t top = sizeof MIN_ROOT - 1;
+	text_add(&t, "proc/self/fd/");
+	text_number(&t, fd);
+	ssize_t n = readlinkat(root, link, real, sizeof real - 1);
+	if (n < (ssize_t)top || n == sizeof real - 1)
+		return 1;
+	real[n] = 0;
+	if (strncmp(real, MIN_ROOT, top) || real[top] != '/')
+		return 1; /* the root itself, or nothing that is seen from it */
+	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+		size_t len = strlen(taken[i]);
+		if (!strncmp(real + top, taken[i], len) && (!real[top + len] || real[top + len] == '/'))
+			return 1;
+	}
+	return 0;
+}
+
+/*
  * The target, made as far as it is missing, folder by folder: each is opened anew from the root, so that a link of the
  * image's leads to what it says inside.
  */
@@ -172,9 +199,9 @@ static int open_target(int root, const char *path, int folder)
 			b[next] = '/';
 		at = next;
 	}
-	if (fd < 0 || is_kernels(fd))
-		return fd < 0 ? -EINVAL : -EXDEV;
-	return fd;
+	if (fd < 0)
+		return -EINVAL;
+	return is_kernels(fd) || is_taken(root, fd) ? -EXDEV : fd;
 }
 
 static int move_to_target(int mounted, int root, const char *path)

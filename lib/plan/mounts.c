@@ -29,6 +29,16 @@ void plan_open_mounts(struct builder *b)
 	}
 }
 
+/* Its root is uid 0 there, on the host's disk as well. A privileged VE is not contained anyhow, and that is said. */
+static void note_exposed(struct builder *b, const struct spec_mount *m)
+{
+	plan_note(b,
+		"%s: root of the VE can make setuid files of the host's root in %s, and every user of the host can "
+		"execute them: keep it in a folder that others cannot enter (chmod o-rwx; its own mode the VE can "
+		"change), or set options=ro or idmap=false",
+		m->key, m->source);
+}
+
 void plan_attach_mounts(struct builder *b)
 {
 	int privileged = spec_integer(b->in->spec, "privileged", 0) != 0; /* its owners are the host's anyhow */
@@ -36,6 +46,8 @@ void plan_attach_mounts(struct builder *b)
 		const struct spec_mount *m = &b->mounts[i];
 		if (m->in_guest)
 			continue;
+		if (b->in->exposed && b->in->exposed[i] && !privileged)
+			note_exposed(b, m);
 		struct plan_step *s = plan_add(b, OP_ATTACH_MOUNT);
 		plan_set_text(b, s, 0, "%s", m->key);
 		s->n[0] = i;

@@ -32,6 +32,7 @@ struct plan_input {
 	const char *supervisor; /* path of the program */
 	const struct plan_device *devices;
 	size_t ndevices;
+	const unsigned char *exposed; /* of each of spec_mounts: every user of the host reaches its files; NULL: none */
 	struct id_range ids;
 	unsigned listen_fds;  /* how many init gets (sd_listen_fds) */
 	int first_boot;       /* data_dir/first-boot holds something to be carried out */

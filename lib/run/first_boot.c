@@ -180,6 +180,27 @@ int first_boot_pending(const char *path)
 	return 0;
 }
 
+void first_boot_left(const char *path, char *buf, size_t size)
+{
+	char file[PATH_MAX];
+	size_t n = 0;
+	*buf = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(things); i++)
+		if (FORMAT(file, "%s/" FOLDER "/%s", path, things[i]) >= 0 && !access(file, F_OK) && n < size)
+			n += snprintf(buf + n, size - n, "%s%s", n ? ", " : "", things[i]);
+}
+
+int first_boot_drop(const char *path)
+{
+	cleanup_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (faccessat(dir, FOLDER, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
+		return 0;
+	int r = remove_tree_at(dir, FOLDER);
+	return r < 0 ? r : fsync(dir) ? -errno : 0;
+}
+
 int credentials_present(const char *path)
 {
 	char folder[PATH_MAX];

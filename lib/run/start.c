@@ -18,6 +18,7 @@
 #include "lib/run/event.h"
 #include "lib/run/first_boot.h"
 #include "lib/run/hooks.h"
+#include "lib/run/mounts.h"
 #include "lib/run/run.h"
 #include "lib/run/spawn.h"
 #include "lib/storage/disk.h"
@@ -285,6 +286,8 @@ static int caller_step(struct launch *l, const struct plan_step *s)
 
 /* ---- what the supervisor reports */
 
+#define LEADS_AWAY "a link at the target leads to /, or into /dev, /run/host, /proc or /sys: choose another target"
+
 /* What to do about a step that failed, by what it was and what the kernel said; op -1: any. */
 static const struct {
 	int op, err;
@@ -303,10 +306,13 @@ static const struct {
 		"owners cannot be mapped on that file system: set idmap=false of that mount, and they are the host's"},
 	{OP_BIND_MOUNT, ENOENT, "a link at the target leads to nothing: choose another target"},
 	{OP_BIND_MOUNT, ELOOP, "a link at the target leads nowhere that can be mounted on: choose another target"},
-	{OP_BIND_MOUNT, EXDEV, "a link at the target leads into /proc or /sys: choose another target"},
+	{OP_BIND_MOUNT, EXDEV, LEADS_AWAY},
 	{OP_BIND_MOUNT, ENOTDIR, "the source is a folder, and there is a file: choose another target"},
 	{OP_BIND_MOUNT, EISDIR, "the source is a file, and there is a folder: name the file in it"},
 	{OP_MOUNT_INSIDE, EINVAL, "check the mount's options"},
+	{OP_MOUNT_INSIDE, EXDEV, LEADS_AWAY},
+	{OP_HOSTNAME, EINVAL, "it must be a file: vectl unset NAME hostname, and mend it inside"},
+	{OP_HOSTNAME, ELOOP, "its links lead nowhere: vectl unset NAME hostname, and mend it inside"},
 	{OP_SYSCTL, ENOENT, "this kernel has no such sysctl in a VE: unset it"},
 	{OP_SYSCTL, EACCES, "this kernel lets the host's root alone set it: unset it"},
 	{OP_SYSCTL, EPERM, "this kernel lets the host's root alone set it: unset it"},
@@ -351,10 +357,14 @@ static int supervisor_failed(struct launch *l, const struct wire_report *r)
 /* Kept for ve_start_notes and ve_info_json for as long as it runs. One that cannot be kept is no reason to fail. */
 static void save_note(struct launch *l, const struct wire_report *r)
 {
-	char path[PATH_MAX], line[512];
+	char path[PATH_MAX], line[512], left[64] = "";
 	int op = r->step < l->plan->nsteps ? (int)l->plan->step[r->step].op : -1;
-	int n = FORMAT(line, "%s: %.*s: %s%s\n", op < 0 ? "?" : plan_op_name(op), (int)sizeof r->subject, r->subject,
-		strerror(r->err), op == OP_FIRST_BOOT ? " (the next start tries again)" : "");
+	FORMAT(path, "%s/ve/%s", l->ve->host->data, l->ve->name);
+	if (op == OP_FIRST_BOOT || op == OP_FIRST_BOOT_OPEN)
+		first_boot_left(path, left, sizeof left);
+	int n = FORMAT(line, "%s: %.*s: %s%s%s%s\n", op < 0 ? "?" : plan_op_name(op), (int)sizeof r->subject,
+		r->subject, strerror(r->err), *left ? " (not done: " : "", left,
+		*left ? "; it is not tried again: do it inside)" : "");
 	if (n < 0 || FORMAT(path, "%s/%s/notes", l->ve->host->run, l->ve->name) < 0)
 		return;
 	cleanup_fd int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -379,8 +389,12 @@ static int await_report(struct launch *l)
 		if (n != sizeof r)
 			return error_set(l->e, VE_E_FAILED, ECHILD, tried, "try again; `vectl logs NAME` may tell more",
 				"the supervisor ended before the VE ran");
-		if (r.kind == REPORT_RUNNING)
+		if (r.kind == REPORT_RUNNING) {
+			char path[PATH_MAX];
+			FORMAT(path, "%s/ve/%s", l->ve->host->data, l->ve->name);
+			first_boot_drop(path); /* what stays is dropped by undo */
 			return 0;
+		}
 		if (r.kind == REPORT_FAILED)
 			return supervisor_failed(l, &r);
 		if (r.kind == REPORT_NOTE)
@@ -481,9 +495,13 @@ int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct pla
 	size_t ndevices = 0;
 	if ((r = devices_of(s, devices, &ndevices, e)))
 		return r;
+	unsigned char exposed[SPEC_MOUNTS_MAX] = {0};
+	if ((r = mounts_exposed(s, exposed, e)))
+		return r;
 	struct plan_input in = {
 		.devices = devices,
 		.ndevices = ndevices,
+		.exposed = exposed,
 		.spec = s,
 		.facts = &facts,
 		.name = ve->name,

@@ -9,6 +9,7 @@
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
 #include "lib/run/event.h"
+#include "lib/run/first_boot.h"
 #include "lib/run/hooks.h"
 #include "lib/run/run.h"
 #include "lib/run/spawn.h"
@@ -53,6 +54,20 @@ static void log_lost(struct ve *ve, int dir)
 	event_end(ve, w);
 }
 
+/* Where the caller of the start was killed before it could; kept where no init was ever exec'd. */
+static int drop_first_boot(struct ve *ve, int dir, const char *path, struct error *e)
+{
+	cleanup_free char *state = NULL;
+	if (read_file_at(dir, "state", 2 * STATE_RECORD, &state, NULL) < 0)
+		return 0;
+	if (strlen(state) > STATE_RECORD)
+		state[STATE_RECORD] = 0; /* the keeper's own record */
+	if (!strstr(state, "\nran 1\n"))
+		return 0;
+	int r = first_boot_drop(path);
+	return r < 0 ? error_sys(e, -r, "remove what the VE left", "first-boot") : 0;
+}
+
 int undo(struct ve *ve, struct error *e)
 {
 	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
@@ -72,6 +87,8 @@ int undo(struct ve *ve, struct error *e)
 		return r;
 	log_lost(ve, dir);
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
+	if ((r = drop_first_boot(ve, dir, path, e)))
+		return r;
 	disk_settle(path);
 	hooks_pay_post_stop(ve, dir);
 	forget_id_lock(ve);

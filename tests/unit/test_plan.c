@@ -567,6 +567,26 @@ Test(plan, controllers_are_whole_words)
 	cr_expect_eq(p->nnotes, 3);
 }
 
+/* Of the mounts that everybody reaches, those whose owners are mapped are named; a fact, and not looked up here. */
+Test(plan, exposed_mounts_are_said)
+{
+	const struct spec_case c = {"bind", {"mount.data.source=/srv/data", "mount.data.target=/data"}, 1};
+	for (unsigned char exposed = 0; exposed < 2; exposed++) {
+		cleanup_spec struct spec *s = make_spec(&c);
+		cleanup_plan struct plan *p = NULL;
+		struct plan_input in = make_input(s, &host_cases[0]);
+		struct error e = {0};
+		size_t said = 0;
+
+		in.exposed = &exposed;
+		cr_assert_eq(plan_build(&in, &p, &e), 0, "%s", e.wrong);
+		for (size_t i = 0; i < p->nnotes; i++)
+			said += strstr(p->note[i], "mount.data: ") && strstr(p->note[i], " /srv/data,") &&
+				strstr(p->note[i], "idmap=false");
+		cr_expect_eq(said, exposed);
+	}
+}
+
 /* ---- init's command line and environment */
 
 static void expect_item(const struct plan_step *s, int k, const char *want)

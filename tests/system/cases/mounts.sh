@@ -178,6 +178,46 @@ test_source_swapped_by_a_guest() {
 	ok vectl destroy --force mw mv
 }
 
+# With owners mapped the VE's root makes setuid files of the host's root: said, where anybody could execute them.
+test_exposed_source_is_said() {
+	open='' # of the trap, too
+	open=$(mktemp -d /var/tmp/vectl-test.XXXXXX)
+	trap 'rm -rf "$open"' EXIT
+	case ,$(findmnt -no OPTIONS -T "$open"), in
+	*,nosuid,* | *,noexec,*) skip '/var/tmp is on a file system where nothing is setuid' ;;
+	esac
+	mkdir -p "$open/data"
+	chmod 755 "$open"
+	local note="mount.data: root of the VE can make setuid files.* in $open/data, .*options=ro or idmap=false"
+	ok vectl create mo --image busybox --set "mount.data.source=$open/data" --set mount.data.target=/data
+	said() { # WHEN: yes or no
+		ok vectl plan mo
+		if [ "$1" = yes ]; then like "$OUT" "$note"; else unlike "$OUT" 'setuid files'; fi
+	}
+	said yes
+	ok vectl info mo
+	like "$OUT" "$note"
+	ok vectl set mo mount.data.options=ro
+	said no
+	ok vectl set mo mount.data.options=nosuid
+	said yes # that is the mount's alone; the file on the host is setuid
+	ok vectl set mo mount.data.idmap=false
+	said no
+	ok vectl unset mo mount.data.idmap
+	# Its own mode is no help: the VE's root takes it back.
+	chmod 700 "$open/data"
+	said yes
+	ok vectl start mo
+	guest mo sh -c 'chmod 755 /data; cp /bin/busybox /data/x; chmod 4755 /data/x'
+	eq "$(stat -c '%a %u' "$open/data" "$open/data/x")" $'755 0\n4755 0' 'what the VE made of it'
+	ok vectl stop mo
+	chmod 711 "$open"
+	said yes
+	chmod 700 "$open"
+	said no
+	ok vectl destroy --force mo
+}
+
 # What a guest has put at a target before: links of every kind lead inside the VE or to a refusal.
 test_hostile_targets() {
 	source_folder
@@ -190,6 +230,13 @@ test_hostile_targets() {
 		ln -s /proc/self/fd/3 /srv/fd
 		ln -s /proc/1/root /srv/root
 		ln -s /proc/sys /srv/sys
+		ln -s / /srv/top
+		ln -s ../../.. /srv/dots
+		ln -s /dev /srv/dev
+		ln -s /dev/shm /srv/shm
+		ln -s /run /srv/run
+		ln -s /run/host /srv/runhost
+		ln -s run/host/incoming /srv/incoming
 		ln -s /nothing/at/all /srv/dangling
 		ln -s loop /srv/loop
 		touch /srv/plain"
@@ -212,6 +259,22 @@ test_hostile_targets() {
 	done
 	ok vectl set mh mount.d.target=/srv/sys
 	start_refused mh 'bind-mount: mount.d: /srv/sys: .*/proc or /sys'
+	# What is refused by name is refused where a link leads: the VE's root itself, and what vectl shows inside.
+	for where in top dots dev shm runhost incoming; do
+		ok vectl set mh "mount.d.target=/srv/$where"
+		start_refused mh "bind-mount: mount.d: /srv/$where: .*leads to /, or into /dev, /run/host"
+	done
+	ok vectl set mh mount.d.target=/srv/dev/new/er
+	start_refused mh 'bind-mount: mount.d: /srv/dev/new/er: .*into /dev'
+	ok vectl set mh mount.t.type=tmpfs mount.t.target=/srv/top mount.d.target=/srv/absolute
+	start_refused mh 'mount-inside: /srv/top: .*leads to /'
+	ok vectl unset mh mount.t
+	ok vectl set mh mount.d.target=/srv/top/other mount.e.source="$T_TMP/src" mount.e.target=/srv/run/app
+	ok vectl start mh
+	guest mh sh -c 'cat /other/file /run/app/file; ls -d /bin /dev/null /run/host/os-release'
+	eq "$OUT" "$(printf '%s\n' content content /bin /dev/null /run/host/os-release)" 'below / and /run, by a link'
+	ok vectl stop mh
+	ok vectl unset mh mount.e
 	ok vectl set mh mount.d.target=/srv/dangling
 	start_refused mh 'bind-mount: mount.d: /srv/dangling: .*leads to nothing'
 	ok vectl set mh mount.d.target=/srv/loop
