@@ -83,9 +83,14 @@ static void look_at(struct ve_host *host, const char *name)
 	if (ve_open(host, name, &ve))
 		return;
 	int fd = ve_stopped_fd(ve), r = fd;
-	if (fd < 0 && fd != -EAGAIN)
+	/* One that lives, too: its start may have been killed before its hook had succeeded. */
+	if (fd != -EAGAIN)
 		r = ve_reap(ve);
 	ve_close(ve);
+	if (r == -EAGAIN && fd >= 0) {
+		close(fd);
+		fd = -1;
+	}
 	if (fd >= 0)
 		watch_it(name, fd, 0);
 	else if (r == -EAGAIN)

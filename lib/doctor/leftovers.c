@@ -16,6 +16,7 @@
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
 #include "lib/doctor/doctor.h"
+#include "lib/run/hooks.h"
 #include "lib/run/run.h"
 
 static const char tried[] = "mend";
@@ -107,12 +108,20 @@ static int undo_runtime(struct doctor *d, struct ve *ve, const struct finding *f
 {
 	struct runtime rt;
 	int r = runtime_read(d->host, ve->name, &rt, e);
+	if (!r)
+		r = undo_cut_start(ve, &rt, e);
 	return r < 0 || !rt.present || rt.alive ? r : undo(ve, e);
 }
 
 static int mend_runtime(struct doctor *d, const struct finding *f, struct error *e)
 {
 	return locked(d, f, e, undo_runtime);
+}
+
+static int cut_start(struct doctor *d, const char *name)
+{
+	struct ve ve = {.host = d->host};
+	return FORMAT(ve.name, "%s", name) >= 0 && hooks_start_is_owed(&ve);
 }
 
 static void look_at_runtime(struct doctor *d, const char *name)
@@ -130,6 +139,11 @@ static void look_at_runtime(struct doctor *d, const char *name)
 		FORMAT(remedy, "kill %d   # its keeper, which ends it", rt.keeper);
 		f.what = "a VE that runs, though its folder is gone";
 		f.remedy = remedy;
+		doctor_found(d, &f);
+	} else if (rt.alive && rt.state != VE_STARTING && cut_start(d, name) && !being_changed(d, name)) {
+		f.what = "a VE that runs, though its start was killed in hooks.start";
+		f.action = "end it, and undo what its start made";
+		f.mend = mend_runtime;
 		doctor_found(d, &f);
 	} else if (rt.present && !rt.alive && !being_changed(d, name)) {
 		f.what = "a VE that ended without its keeper, or a start that was killed";

@@ -52,6 +52,7 @@ struct host_child {
 	int in, out, err;        /* -1: /dev/null */
 	int timeout_ms;          /* 0: none; after it the process group is killed, and the result is -ETIMEDOUT */
 	int line_fd;             /* 0: none; else 3: lines are read from there */
+	int apart;               /* in a session of its own, without a terminal, and in / */
 	void (*on_line)(void *arg, const char *line);
 	void *arg;
 };

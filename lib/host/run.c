@@ -40,12 +40,14 @@ static int copy_high(int fd)
 }
 
 /* Signals as a program expects them: the caller may ignore or block some. */
-static int set_attributes(posix_spawnattr_t *attr)
+static int set_attributes(posix_spawnattr_t *attr, int apart)
 {
 	sigset_t all, none;
 	sigfillset(&all);
 	sigemptyset(&none);
-	int r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	/* Of a process group of its own either way, which is what is killed. */
+	int group = apart ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
+	int r = posix_spawnattr_setflags(attr, group | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 	if (r == 0)
 		r = posix_spawnattr_setpgroup(attr, 0);
 	if (r == 0)
@@ -74,7 +76,9 @@ static int spawn(const struct host_child *child, int line, pid_t *ret_pid)
 	if (r == 0)
 		r = -posix_spawn_file_actions_addclosefrom_np(&actions, line >= 0 ? child->line_fd + 1 : 3);
 	if (r == 0)
-		r = set_attributes(&attr);
+		r = set_attributes(&attr, child->apart);
+	if (r == 0 && child->apart)
+		r = -posix_spawn_file_actions_addchdir_np(&actions, "/");
 	if (r == 0)
 		r = -posix_spawn(ret_pid, child->argv[0], &actions, &attr, (char *const *)child->argv,
 			(char *const *)(child->envp ? child->envp : clean_env));

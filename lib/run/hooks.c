@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * hooks.*: executables of the host's that run as root around a VE's life. Nobody but root may have a say in what they
- * are; they get nothing of the caller's, a bounded time, and leave no process behind.
+ * are. Of the caller's they get umask and resource limits, which posix_spawn has no word for, and nothing else. Their
+ * time is bounded, and their process group ends with them; a process that took a session of its own lives on.
  */
+#include <ctype.h>
+#include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "lib/base/file.h"
@@ -16,6 +24,11 @@ enum { TIMEOUT_MS = 60000, LINKS_MAX = 16, LOG_MAX = 256 << 10 };
 
 /* In the runtime folder while post-stop is owed: its path and the VE's uuid, a line each. */
 #define OWED "post-stop"
+/* There until hooks.start has succeeded. */
+#define START_OWED "start-hook"
+/* There while a hook runs whose vectl holds the lock, and that hook's empty standard input: by it is found who is one.
+ */
+#define RUNNING "hook"
 
 static const char tried[] = "run the hook";
 
@@ -24,6 +37,50 @@ static int refuse(struct error *e, const char *key, const char *path, const char
 	int r = error_set(e, VE_E_FAILED, EPERM, tried, remedy, "%s: %s %s", key, path, wrong);
 	snprintf(e->subject, sizeof e->subject, "%.200s", path);
 	return r;
+}
+
+/* What is root's on the host's disk may have been written by a VE's root there: nothing of that is executed. */
+struct reach {
+	const struct stat *st;
+	int in;
+};
+
+/* By what it is and not by name, so that a bind mount is no way around. */
+static void compare(const char *place, struct reach *reach)
+{
+	struct stat st;
+	reach->in |= !stat(place, &st) && st.st_dev == reach->st->st_dev && st.st_ino == reach->st->st_ino;
+}
+
+static int compare_source(const char *key, const char *text, void *reach)
+{
+	if (!strncmp(key, "mount.", 6) && !strcmp(strrchr(key, '.'), ".source"))
+		compare(text, reach);
+	return 0;
+}
+
+/* s NULL: its mounts were looked at when the VE was started. */
+static int is_in_reach(struct ve *ve, const struct spec *s, const struct stat *st)
+{
+	static const char *const shared[] = {"ve", "images"}, *const own[] = {"", "disk", "image/rootfs"};
+	struct reach reach = {.st = st};
+	char place[PATH_MAX];
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
+		if (FORMAT(place, "%s/%s", ve->host->data, shared[i]) >= 0)
+			compare(place, &reach);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (FORMAT(place, "%s/ve/%s/%s", ve->host->data, ve->name, own[i]) >= 0)
+			compare(place, &reach);
+	if (s)
+		spec_each(s, compare_source, &reach);
+	return reach.in;
+}
+
+/* A link of procfs's leads elsewhere than it reads: into a VE, for example. */
+static int is_magic_link(const char *folder, const struct stat *st)
+{
+	struct statfs fs;
+	return S_ISLNK(st->st_mode) && (statfs(*folder ? folder : "/", &fs) || fs.f_type == PROC_SUPER_MAGIC);
 }
 
 static int check_entry(const char *key, const char *path, const struct stat *st, int last, struct error *e)
@@ -42,14 +99,17 @@ static int check_entry(const char *key, const char *path, const struct stat *st,
 }
 
 /* Each folder and link on the way is looked at: whoever can exchange one of them chooses what root executes. */
-static int check_hook(const char *key, const char *path, struct error *e)
+static int check_hook(struct ve *ve, const struct spec *s, const char *key, const char *path, struct error *e)
 {
+	static const char elsewhere[] = "keep hooks where no VE writes: in /etc/vectl/hooks, for example";
 	char done[PATH_MAX] = "", rest[PATH_MAX], next[PATH_MAX], target[PATH_MAX], longer[PATH_MAX];
 	struct stat st;
 	int links = 0;
 	if (stat("/", &st) || FORMAT(rest, "%s", path) < 0)
 		return error_sys(e, ENAMETOOLONG, tried, path);
 	int r = check_entry(key, "/", &st, 0, e);
+	if (!r && is_in_reach(ve, s, &st))
+		r = refuse(e, key, "/", "is mounted in the VE", elsewhere);
 	while (!r) {
 		const char *p = rest + strspn(rest, "/");
 		size_t n = strcspn(p, "/");
@@ -65,6 +125,10 @@ static int check_hook(const char *key, const char *path, struct error *e)
 				return error_set(e, VE_E_FAILED, errno, tried, "make it, or unset the key",
 					"%s: %s: %s", key, next, strerror(errno));
 			r = check_entry(key, next, &st, !*after, e);
+			if (!r && is_magic_link(done, &st))
+				r = refuse(e, key, next, "is a link of procfs's", "correct the path");
+			if (!r && is_in_reach(ve, s, &st))
+				r = refuse(e, key, next, "is a place that VEs write to", elsewhere);
 			if (!r && S_ISLNK(st.st_mode)) {
 				ssize_t size = readlink(next, target, sizeof target - 1);
 				if (size < 0 || links++ == LINKS_MAX)
@@ -90,13 +154,13 @@ static int check_hook(const char *key, const char *path, struct error *e)
 	return r;
 }
 
-int hooks_check(const struct spec *s, struct error *e)
+int hooks_check(struct ve *ve, const struct spec *s, struct error *e)
 {
 	static const char *const keys[] = {"hooks.pre-start", "hooks.start", "hooks.stop", "hooks.post-stop"};
 	int r = 0;
 	for (size_t i = 0; !r && i < ARRAY_SIZE(keys); i++)
 		if (spec_string(s, keys[i]))
-			r = check_hook(keys[i], spec_string(s, keys[i]), e);
+			r = check_hook(ve, s, keys[i], spec_string(s, keys[i]), e);
 	return r;
 }
 
@@ -151,12 +215,14 @@ static int judge(const char *key, const char *path, int status, int log, struct 
 	return r;
 }
 
-static int run(struct ve *ve, const char *key, const char *path, const char *uuid, pid_t init, struct error *e)
+/* s: as for is_in_reach. */
+static int run(struct ve *ve, const struct spec *s, const char *key, const char *path, const char *uuid, pid_t init,
+	struct error *e)
 {
 	char env[8][PATH_MAX];
 	const char *envp[10] = {0}, *hook = strchr(key, '.') + 1, *argv[] = {path, ve->name, hook, NULL};
 	size_t n = 0;
-	int r = check_hook(key, path, e);
+	int r = check_hook(ve, s, key, path, e);
 	if (r)
 		return r;
 	FORMAT(env[n], "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), n++;
@@ -172,10 +238,15 @@ static int run(struct ve *ve, const char *key, const char *path, const char *uui
 	for (size_t i = 0; i < n; i++)
 		envp[i] = env[i];
 	cleanup_fd int log = open_log(ve);
+	/* A stop asks without the lock, and several may at once: theirs is nobody's to end. */
+	cleanup_fd int dir = strcmp(hook, "stop") ? runtime_open_dir(ve->host, ve->name) : -EBADF;
+	cleanup_fd int in = dir < 0 ? -1 : openat(dir, RUNNING, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	struct host_child child = {
-		.argv = argv, .envp = envp, .in = -1, .out = log, .err = log, .timeout_ms = TIMEOUT_MS};
+		.argv = argv, .envp = envp, .in = in, .out = log, .err = log, .timeout_ms = TIMEOUT_MS, .apart = 1};
 	struct error why = {0};
 	r = host_run(ve->host, &child, &why);
+	if (in >= 0)
+		unlinkat(dir, RUNNING, 0);
 	if (r == -ETIMEDOUT)
 		return error_set(e, VE_E_TIMEOUT, ETIMEDOUT, tried, "make it quicker, or let it start a service",
 			"%s: %s: killed after %d seconds", key, path, TIMEOUT_MS / 1000);
@@ -187,7 +258,7 @@ static int run(struct ve *ve, const char *key, const char *path, const char *uui
 int hooks_run(struct ve *ve, const struct spec *s, const char *key, pid_t init, struct error *e)
 {
 	const char *path = spec_string(s, key);
-	return path ? run(ve, key, path, spec_string(s, "uuid") ?: "", init, e) : 0;
+	return path ? run(ve, s, key, path, spec_string(s, "uuid") ?: "", init, e) : 0;
 }
 
 int hooks_owe_post_stop(struct ve *ve, const struct spec *s, struct error *e)
@@ -226,6 +297,72 @@ void hooks_pay_post_stop(struct ve *ve, int dir)
 	/* What is to be undone is undone even if the caller has given up waiting. */
 	int cancel_fd = ve->host->cancel_fd;
 	ve->host->cancel_fd = -1;
-	run(ve, "hooks.post-stop", text, uuid, 0, &ignored);
+	run(ve, NULL, "hooks.post-stop", text, uuid, 0, &ignored);
 	ve->host->cancel_fd = cancel_fd;
+}
+
+/* ---- hooks whose vectl was killed */
+
+int hooks_owe_start(int dir, const struct spec *s)
+{
+	if (!spec_string(s, "hooks.start"))
+		return 0;
+	cleanup_fd int fd = openat(dir, START_OWED, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : 0;
+}
+
+void hooks_forget_start(struct ve *ve)
+{
+	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
+	unlinkat(dir, START_OWED, 0);
+}
+
+int hooks_start_is_owed(struct ve *ve)
+{
+	struct stat st;
+	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
+	return dir >= 0 && !fstatat(dir, START_OWED, &st, AT_SYMLINK_NOFOLLOW);
+}
+
+/* 1: it was one of the hook's, and was sent SIGKILL. */
+static int end_one(pid_t pid, const struct stat *mark)
+{
+	enum { PATIENCE_MS = 1000 };
+	char path[64];
+	struct stat st;
+	cleanup_fd int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	FORMAT(path, "/proc/%d/fd/0", pid);
+	if (fd < 0 || stat(path, &st) || st.st_dev != mark->st_dev || st.st_ino != mark->st_ino)
+		return 0;
+	/* With what it started in the background, whose input is another. */
+	if (getpgid(pid) == pid)
+		kill(-pid, SIGKILL);
+	syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+	poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, PATIENCE_MS);
+	return 1;
+}
+
+/*
+ * Found by the file that is its input, and not by a number that was written down: there is no moment at which it runs
+ * and nothing is known of it.
+ */
+int hooks_end_cut(int dir, struct error *e)
+{
+	enum { ROUNDS = 10 };
+	struct stat mark;
+	int found = !fstatat(dir, RUNNING, &mark, AT_SYMLINK_NOFOLLOW);
+	for (int i = 0; found && i < ROUNDS; i++) {
+		DIR *proc = opendir("/proc");
+		struct dirent *de;
+		if (!proc)
+			return error_sys(e, errno, "end a hook", "/proc");
+		found = 0;
+		while ((de = readdir(proc)))
+			if (isdigit((unsigned char)*de->d_name))
+				found += end_one((pid_t)atoi(de->d_name), &mark);
+		closedir(proc);
+	}
+	return found ? error_set(e, VE_E_BUSY, EBUSY, "end a hook", "look for what it waits for: `ps` shows it",
+			       "a hook of an earlier start or stop does not end")
+		     : 0;
 }

@@ -35,6 +35,15 @@ int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, struc
 /* Undoes what a start of the VE left, from the undo record; twice does no harm. With the change lock held. */
 int undo(struct ve *ve, struct error *e);
 
+/* Both of these, of a VE that runs. */
+int end_and_undo(struct ve *ve, const struct runtime *rt, struct error *e);
+
+/*
+ * A VE that runs though its start was killed before hooks.start had succeeded is ended and undone, and *rt read anew.
+ * With the change lock held.
+ */
+int undo_cut_start(struct ve *ve, struct runtime *rt, struct error *e);
+
 /* Names the VE in an error that does not name one yet; returns r. */
 int error_of(struct ve *ve, struct error *e, int r);
 

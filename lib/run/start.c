@@ -89,6 +89,8 @@ static int runtime_dir(struct launch *l, const struct plan_step *s)
 	int r = write_undo(l, dir);
 	if (r < 0)
 		return failed(l, s, -r, "undo", NULL);
+	if ((r = hooks_owe_start(dir, l->spec)) < 0)
+		return failed(l, s, -r, "hooks.start", NULL);
 	l->fd[SFD_LOCK] = openat(dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (l->fd[SFD_LOCK] < 0 || (r = lock_try(l->fd[SFD_LOCK])) < 0)
 		return failed(l, s, l->fd[SFD_LOCK] < 0 ? errno : -r, "lock", NULL);
@@ -563,7 +565,7 @@ static int not_suspended(const struct spec *s, struct error *e)
 static int plan_start(struct ve *ve, unsigned listen_fds, struct spec **ret_spec, struct plan **ret, struct error *e)
 {
 	int r = spec_load(ve, ret_spec, e);
-	if (r || (r = not_suspended(*ret_spec, e)) || (r = hooks_check(*ret_spec, e)))
+	if (r || (r = not_suspended(*ret_spec, e)) || (r = hooks_check(ve, *ret_spec, e)))
 		return r;
 	return plan_of(ve, *ret_spec, listen_fds, ret, e);
 }
@@ -600,12 +602,12 @@ static int run_start_hook(struct ve *ve, const struct spec *s, struct error *e)
 	if (!spec_string(s, "hooks.start"))
 		return 0;
 	int r = runtime_read(ve->host, ve->name, &rt, e);
-	if (!r && !(r = hooks_run(ve, s, "hooks.start", rt.init, e)))
+	if (!r && !(r = hooks_run(ve, s, "hooks.start", rt.init, e))) {
+		hooks_forget_start(ve);
 		return 0;
+	}
 	/* Undone also when it was given up: the caller learns that it does not run. */
-	cleanup_fd int keeper = runtime_open_keeper(ve, &rt, &ignored), init = runtime_open_init(ve, &rt, &ignored);
-	end_now(ve, &rt, init, keeper, &ignored);
-	undo(ve, &ignored);
+	end_and_undo(ve, &rt, &ignored);
 	return r;
 }
 
@@ -620,7 +622,7 @@ static int start_locked(struct ve *ve, const struct ve_start_options *o, char to
 	int r = runtime_read(ve->host, ve->name, &rt, e);
 	if (r)
 		return r;
-	if ((r = settle(ve, &rt, e)))
+	if ((r = undo_cut_start(ve, &rt, e)) || (r = settle(ve, &rt, e)))
 		return r;
 	if (rt.alive)
 		return error_set(e, VE_E_STATE, EALREADY, tried, "stop or restart it, or attach to it",

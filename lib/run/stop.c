@@ -77,7 +77,13 @@ int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, struc
 		syscall(SYS_pidfd_send_signal, keeper, SIGTERM, NULL, 0); /* no reboot any more */
 	if (init >= 0)
 		syscall(SYS_pidfd_send_signal, init, SIGKILL, NULL, 0);
-	if (keeper >= 0 && init >= 0 && wait_pidfd(ve->host, keeper, 5000, &ignored) == 0)
+	/* One that is given up is ended all the same: the keeper gets its time to follow, and to say how it ended. */
+	int cancel_fd = ve->host->cancel_fd, r = -ESRCH;
+	ve->host->cancel_fd = -1;
+	if (keeper >= 0 && init >= 0)
+		r = wait_pidfd(ve->host, keeper, 5000, &ignored);
+	ve->host->cancel_fd = cancel_fd;
+	if (!r)
 		return 0;
 	return *rt->cgroup ? cgroup_destroy(rt->cgroup, e) : 0;
 }

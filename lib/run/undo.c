@@ -77,7 +77,10 @@ int undo(struct ve *ve, struct error *e)
 		return error_sys(e, -dir, "remove what the VE left", ve->host->run);
 	cleanup_free char *text = NULL;
 	char cgroup[512], path[PATH_MAX];
-	int r = read_file_at(dir, "undo", 4096, &text, NULL);
+	int r = hooks_end_cut(dir, e);
+	if (r)
+		return r;
+	r = read_file_at(dir, "undo", 4096, &text, NULL);
 	/* No record, or an empty one: the start died before it made anything but the folder. */
 	if (r >= 0 && *text && recorded_cgroup(ve, text, cgroup, sizeof cgroup))
 		return error_set(e, VE_E_FAILED, EBADMSG, "remove what the VE left",
@@ -101,6 +104,22 @@ int undo(struct ve *ve, struct error *e)
 	return r < 0 ? error_sys(e, -r, "remove what the VE left", path) : 0;
 }
 
+int end_and_undo(struct ve *ve, const struct runtime *rt, struct error *e)
+{
+	struct error ignored = {0};
+	cleanup_fd int keeper = runtime_open_keeper(ve, rt, &ignored), init = runtime_open_init(ve, rt, &ignored);
+	int r = end_now(ve, rt, init, keeper, e);
+	return r < 0 ? r : undo(ve, e);
+}
+
+int undo_cut_start(struct ve *ve, struct runtime *rt, struct error *e)
+{
+	if (!rt->alive || !hooks_start_is_owed(ve))
+		return 0;
+	int r = end_and_undo(ve, rt, e);
+	return r < 0 ? r : runtime_read(ve->host, ve->name, rt, e);
+}
+
 int ve_reap(struct ve *ve)
 {
 	struct error *e = host_begin(ve->host);
@@ -112,8 +131,11 @@ int ve_reap(struct ve *ve)
 	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
 	if (r < 0)
 		return error_of(ve, e, r);
+	int cut = rt.alive;
+	if ((r = undo_cut_start(ve, &rt, e)))
+		return error_of(ve, e, r);
 	if (!rt.present || rt.alive)
-		return 0;
+		return cut && !rt.present;
 	r = undo(ve, e);
 	return r < 0 ? error_of(ve, e, r) : 1;
 }

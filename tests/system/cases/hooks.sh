@@ -45,7 +45,7 @@ test_each_in_its_time() {
 
 test_what_a_hook_gets() {
 	hooks_folder
-	hook env "env | sort > $HOOKS/env.out; cat >> $HOOKS/env.out; ls -l /proc/\$\$/fd; echo said"
+	hook env "env | sort > $HOOKS/env.out; cat >> $HOOKS/env.out; ls -l /proc/\$\$/fd; pwd -P; cut -d' ' -f1,6 /proc/\$\$/stat; echo said"
 	ok vectl create he --image busybox --set "hooks.start=$HOOKS/env"
 	SECRET=mine vectl start he 9</etc/passwd
 	like "$(cat "$HOOKS/env.out")" '^VE_NAME=he$'
@@ -58,7 +58,9 @@ test_what_a_hook_gets() {
 	said=$(cat "$VECTL_ROOT/var/lib/vectl/ve/he/hooks.log")
 	like "$said" '^said$'
 	eq "$(grep -c -- '->' <<<"$said")" 4 'open files of a hook, with its script'
-	like "$said" ' 0 -> /dev/null'
+	like "$said" ' 0 -> .*/run/vectl/he/hook' 'its empty standard input'
+	like "$said" '^/$' 'its folder'
+	like "$said" '^([0-9]+) \1$' 'its session'
 	ok vectl destroy --force he
 }
 
@@ -165,4 +167,119 @@ test_what_a_hook_leaves_running() {
 	ok vectl start hl
 	until_ 5 sh -c "! kill -0 $(cat "$HOOKS/pid") 2>/dev/null || grep -q '^State:.*Z' /proc/$(cat "$HOOKS/pid")/status"
 	ok vectl destroy --force hl
+}
+
+test_hooks_that_a_ve_could_have_written() {
+	hooks_folder
+	mkdir -p "$HOOKS/root/var/lib/vectl" "$HOOKS/data/in"
+	cp -a "$VECTL_ROOT/var/lib/vectl/images" "$HOOKS/root/var/lib/vectl/"
+	local VECTL_ROOT=$HOOKS/root
+	trap 'cleanup_ve ht; rm -rf "$HOOKS"' EXIT
+	ok vectl create ht --image busybox
+	ok vectl start ht --wait=ready
+	inside ht "printf '#!/bin/sh\nid > /made-by-the-guest\n' > /hook; chmod 755 /hook"
+	ok vectl stop --force ht
+	local ve=$VECTL_ROOT/var/lib/vectl/ve/ht path
+	# Without the rule it would pass: root's, and executable.
+	eq "$(stat -c '%a %u' "$ve/disk/upper/hook")" '755 0'
+	cp "$ve/disk/upper/hook" "$HOOKS/data/in/hook"
+	chmod 755 "$HOOKS/data/in/hook"
+	ln -s "$ve/disk/upper/hook" "$HOOKS/link"
+	for path in "$ve/disk/upper/hook" "$ve/image/rootfs/bin/busybox" "$HOOKS/link"; do
+		ok vectl set ht "hooks.post-stop=$path"
+		exits 1 vectl start ht
+		like "$ERR" 'hooks.post-stop: .* is a place that VEs write to'
+		eq "$(state ht)" stopped
+	done
+	ok vectl set ht "hooks.post-stop=$HOOKS/data/in/hook"
+	ok vectl start ht
+	ok vectl stop --force ht
+	ok vectl set ht "mount.m.source=$HOOKS/data" mount.m.target=/mnt
+	exits 1 vectl start ht
+	like "$ERR" "hooks.post-stop: $HOOKS/data is a place that VEs write to"
+	# One that reads as if it led to the host's, and leads to another root.
+	ok vectl set ht "hooks.post-stop=/proc/self/root$HOOKS/data/in/hook"
+	exits 1 vectl start ht
+	like "$ERR" 'hooks.post-stop: /proc/self is a link of procfs'
+	ok vectl unset ht hooks.post-stop
+	ok vectl start ht
+	ok vectl destroy --force ht
+}
+
+test_start_killed_in_pre_start() {
+	hooks_folder
+	hook pre "echo \$\$ > $HOOKS/pid; echo begin >> $LOG; sleep 50; echo end >> $LOG"
+	hook post "kill -0 \$(cat $HOOKS/pid) 2>/dev/null && ! grep -q '^State:.*Z' /proc/\$(cat $HOOKS/pid)/status && echo both >> $LOG; echo post-stop >> $LOG"
+	ok vectl create hp --image busybox --set "hooks.pre-start=$HOOKS/pre" --set "hooks.post-stop=$HOOKS/post"
+	"$T_VECTL" start hp &
+	local start=$! cut
+	until_ 10 [ -s "$LOG" ]
+	cut=$(cat "$HOOKS/pid")
+	kill -KILL "$start"
+	wait "$start" || true
+	kill -0 "$cut" || die 'the hook ended with its vectl: nothing is tried here'
+	hook pre "echo again >> $LOG"
+	ok vectl start hp
+	eq "$(paste -sd ' ' "$LOG")" 'begin post-stop again'
+	ok vectl destroy --force hp
+	eq "$(paste -sd ' ' "$LOG")" 'begin post-stop again post-stop'
+}
+
+# A start that is killed in its start hook.
+cut_start_hook() { # NAME
+	hook start "echo begin >> $LOG; sleep 50; echo end >> $LOG"
+	: >"$LOG"
+	"$T_VECTL" start "$1" &
+	local start=$!
+	until_ 10 [ -s "$LOG" ]
+	eq "$(state "$1")" running
+	kill -KILL "$start"
+	wait "$start" || true
+	hook start "echo again >> $LOG"
+}
+
+test_start_killed_in_the_start_hook() {
+	hooks_folder
+	hook post "echo post-stop >> $LOG"
+	hook start true
+	ok vectl create hk --image busybox --set "hooks.start=$HOOKS/start" --set "hooks.post-stop=$HOOKS/post"
+	ok vectl create other --image busybox
+	cut_start_hook hk
+	ok vectl start hk
+	eq "$(paste -sd ' ' "$LOG")" 'begin post-stop again'
+	ok vectl start other
+	eq "$(state hk)" running 'one whose hook had succeeded'
+	ok vectl destroy --force hk
+	ok vectl destroy --force other
+	ok vectl create hk --image busybox --set "hooks.start=$HOOKS/start" --set "hooks.post-stop=$HOOKS/post"
+	ok vectl create other --image busybox
+	cut_start_hook hk
+	try vectl doctor --repair
+	eq "$(state hk)" stopped 'after doctor --repair'
+	eq "$(pids_of hk)" ''
+	eq "$(paste -sd ' ' "$LOG")" 'begin post-stop'
+	cut_start_hook hk
+	ok vectl start other
+	until_ 10 [ ! -e "$VECTL_ROOT/run/vectl/hk" ]
+	eq "$(paste -sd ' ' "$LOG")" 'begin post-stop' 'by the reaper'
+	ok vectl destroy --force hk
+	ok vectl destroy --force other
+}
+
+test_start_interrupted_in_the_start_hook() {
+	hooks_folder
+	hook start "echo begin >> $LOG; sleep 50"
+	ok vectl create hi --image busybox --set "hooks.start=$HOOKS/start"
+	"$T_VECTL" start hi 2>"$HOOKS/said" &
+	local start=$! status=0
+	until_ 10 [ -s "$LOG" ]
+	kill -TERM "$start" # as Ctrl-C: a shell has its background ignore that
+	wait "$start" || status=$?
+	ne "$status" 0 'exit status'
+	eq "$(state hi)" stopped
+	eq "$(pids_of hi)" ''
+	ok vectl events hi
+	like "$OUT" stopped
+	unlike "$OUT" 'how=lost'
+	ok vectl destroy --force hi
 }
