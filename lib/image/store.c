@@ -192,42 +192,7 @@ static int point_name(struct work *w, const char *name, struct error *e)
 	return 0;
 }
 
-/* The image at work and the one in the store change places; where there is one alone, it goes to the other place. */
-static int trade(struct work *w, const char *path)
-{
-	if (renameat2(w->dir, "image", w->images, path, RENAME_EXCHANGE) == 0)
-		return 0;
-	if (errno == EINVAL) /* a file system that cannot */
-		renameat(w->images, path, w->dir, "broken");
-	else if (errno != ENOENT)
-		return -errno;
-	if (renameat(w->dir, "image", w->images, path) == 0 ||
-		(errno == ENOENT && renameat(w->images, path, w->dir, "image") == 0))
-		return 0;
-	return -errno;
-}
-
-static int move_in(struct work *w, struct error *e)
-{
-	static const char tried[] = "putting the image into the store";
-	char path[IMAGE_PATH_SIZE];
-	int r = FORMAT(path, "store/%s", w->id);
-	if (r < 0)
-		return error_sys(e, -r, tried, w->id);
-	cleanup_fd int image = openat(w->dir, "image", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (image < 0 || fsync(image) < 0)
-		return error_sys(e, errno, tried, path);
-	/* One that was found broken comes out. */
-	r = trade(w, path);
-	if (r < 0)
-		return error_sys(e, -r, tried, path);
-	cleanup_fd int store = openat(w->images, "store", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (store < 0 || fsync(store) < 0)
-		return error_sys(e, errno, tried, path);
-	return 0;
-}
-
-static int is_broken(int images, const char *id)
+int store_is_broken(int images, const char *id)
 {
 	char path[IMAGE_PATH_SIZE];
 	struct stat st;
@@ -260,36 +225,103 @@ static int merge_origins(struct work *w, int mend, struct error *e)
 	return r < 0 ? error_sys(e, -r, tried, w->id) : 0;
 }
 
-/* The broken one, which VEs may be running on: it stays below replaced/ until none of them does (collect_replaced). */
-static void park(struct ve_host *host, struct work *w)
+static int is_running(struct ve_host *host, const char *id);
+
+/* Of two in one file system, so that a crash leaves both; `spare` is where one is meanwhile if it has to be. */
+static int exchange(int images, const char *a, const char *b, const char *spare)
 {
-	char path[IMAGE_PATH_SIZE], users[64], name[RANDOM_SIZE];
-	if (store_users(host, w->id, users, sizeof(users)) == 0 || random_name(name) < 0 ||
-		FORMAT(path, "replaced/%s.%s", w->id, name) < 0)
-		return;
-	if (mkdirat(w->images, "replaced", 0700) == 0 || errno == EEXIST)
-		renameat(w->dir, "image", w->images, path);
+	if (renameat2(images, a, images, b, RENAME_EXCHANGE) == 0)
+		return 0;
+	if (errno != EINVAL) /* a file system that cannot */
+		return -errno;
+	if (renameat(images, b, images, spare) < 0)
+		return -errno;
+	if (renameat(images, a, images, b) == 0)
+		return renameat(images, spare, images, a) < 0 ? -errno : 0;
+	int r = -errno;
+	renameat(images, spare, images, b);
+	return r;
+}
+
+/* Where an image goes in and the one that is there goes out. */
+struct places {
+	char store[IMAGE_PATH_SIZE], aside[IMAGE_PATH_SIZE], spare[IMAGE_PATH_SIZE];
+};
+
+static int find_places(const struct work *w, struct places *ret)
+{
+	char name[RANDOM_SIZE];
+	int r = random_name(name);
+	if (r == 0)
+		r = FORMAT(ret->store, "store/%s", w->id);
+	if (r >= 0)
+		r = FORMAT(ret->aside, "replaced/%s.%s", w->id, name);
+	if (r >= 0)
+		r = FORMAT(ret->spare, "replaced/%s.%s.0", w->id, name);
+	return r;
+}
+
+/*
+ * A broken one that is there comes out to `aside`, with no moment at which it is where a crash would have it removed:
+ * VEs may be running on it.
+ */
+static int move_in(struct work *w, const struct places *p, int there, struct error *e)
+{
+	static const char tried[] = "putting the image into the store";
+	int r = 0;
+	cleanup_fd int image = openat(w->dir, "image", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (image < 0 || fsync(image) < 0)
+		return error_sys(e, errno, tried, p->store);
+	if (there && mkdirat(w->images, "replaced", 0700) < 0 && errno != EEXIST)
+		return error_sys(e, errno, tried, "replaced");
+	if (renameat(w->dir, "image", w->images, there ? p->aside : p->store) < 0)
+		return error_sys(e, errno, tried, p->store);
+	if (there)
+		r = exchange(w->images, p->aside, p->store, p->spare);
+	if (r < 0) {
+		renameat(w->images, p->aside, w->dir, "image");
+		return error_sys(e, -r, tried, p->store);
+	}
+	cleanup_fd int store = openat(w->images, "store", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (store < 0 || fsync(store) < 0)
+		return error_sys(e, errno, tried, p->store);
+	return 0;
+}
+
+/* As it was; work_end removes what has come back to tmp. */
+static void move_out(struct work *w, const struct places *p, int there)
+{
+	if (!there || exchange(w->images, p->aside, p->store, p->spare) == 0)
+		renameat(w->images, there ? p->aside : p->store, w->dir, "image");
 }
 
 int store_commit(struct ve_host *host, struct work *w, const char *name, struct error *e)
 {
-	char path[IMAGE_PATH_SIZE];
+	static const char tried[] = "putting the image into the store";
+	struct places places;
+	struct stat st;
+	int r = find_places(w, &places);
+	if (r < 0)
+		return error_sys(e, -r, tried, w->id);
 	if (flock(w->images, LOCK_EX) < 0)
-		return error_sys(e, errno, "putting the image into the store", "images");
-	int there = store_has(w->images, w->id), known = there && !is_broken(w->images, w->id);
-	int r = there ? merge_origins(w, !known, e) : 0;
-	if (r == 0 && !known)
-		r = move_in(w, e);
-	if (r == 0) {
+		return error_sys(e, errno, tried, "images");
+	int there = fstatat(w->images, places.store, &st, AT_SYMLINK_NOFOLLOW) == 0,
+	    described = store_has(w->images, w->id);
+	int keep = described && !store_is_broken(w->images, w->id);
+	if (described)
+		r = merge_origins(w, !keep, e);
+	if (r >= 0 && !keep)
+		r = move_in(w, &places, there, e);
+	if (r >= 0) {
 		r = point_name(w, name, e);
-		/* As it was; work_end removes what has come into tmp again. */
-		if (r < 0 && !known && FORMAT(path, "store/%s", w->id) >= 0)
-			trade(w, path);
-		if (r == 0 && there && !known)
-			park(host, w);
+		if (r < 0 && !keep)
+			move_out(w, &places, there);
+		/* Where a VE may run on it, it stays until none does: collect_replaced. */
+		else if (!keep && there && !is_running(host, w->id))
+			renameat(w->images, places.aside, w->dir, "image");
 	}
 	flock(w->images, LOCK_UN);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 int store_unname(int images, const char *name)
@@ -613,18 +645,34 @@ static void collect_leftovers(int images)
 	}
 }
 
+/* One below replaced/; a replacement on a file system that cannot exchange may have been killed half-way. */
+static void collect_replaced_one(struct ve_host *host, int images, const char *entry)
+{
+	cleanup_work struct work w = WORK_NONE;
+	char id[IMAGE_ID_SIZE], path[NAME_MAX + 16], stored[IMAGE_PATH_SIZE], users[64];
+	struct stat st;
+	size_t length = strcspn(entry, ".");
+	snprintf(id, sizeof(id), "%.*s", (int)(length < sizeof(id) ? length : 0), entry);
+	if (!image_id_valid(id) || is_running(host, id) || FORMAT(path, "replaced/%s", entry) < 0 ||
+		FORMAT(stored, "store/%s", id) < 0 || work_begin(images, &w, NULL) < 0 || flock(images, LOCK_EX) < 0)
+		return;
+	int half = fstatat(images, stored, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+		   (is_named(images, id) || store_users(host, id, users, sizeof(users)) != 0);
+	if (half)
+		renameat(images, path, images, stored);
+	else if (!is_running(host, id))
+		renameat(images, path, w.dir, "image"); /* work_end removes it */
+	flock(images, LOCK_UN);
+}
+
 static void collect_replaced(struct ve_host *host, int images)
 {
 	cleanup_dir DIR *d = NULL;
 	struct dirent *entry;
 	int r = open_dir(images, "replaced", &d);
-	while (r == 0 && (entry = next_entry(d, &r))) {
-		char id[IMAGE_ID_SIZE];
-		size_t length = strcspn(entry->d_name, ".");
-		snprintf(id, sizeof(id), "%.*s", (int)(length < sizeof(id) ? length : 0), entry->d_name);
-		if (image_id_valid(id) && !is_running(host, id))
-			remove_tree_at(dirfd(d), entry->d_name);
-	}
+	while (r == 0 && (entry = next_entry(d, &r)))
+		if (entry->d_name[0] != '.')
+			collect_replaced_one(host, images, entry->d_name);
 	if (d)
 		unlinkat(images, "replaced", AT_REMOVEDIR);
 }

@@ -267,7 +267,7 @@ test_damaged_manifest() {
 
 # The same content again takes the place of a broken image. A VE that runs keeps what it was started with.
 test_mended_by_another_import() {
-	local id
+	local id kept
 	tree "$T_TMP/r"
 	ok vectl image import mend/a "$T_TMP/r"
 	id=$(id_of mend/a)
@@ -290,8 +290,25 @@ test_mended_by_another_import() {
 	ok vectl image import mend/d "$T_TMP/r"
 	guest m1 cat /data/owner
 	eq "$OUT" 'this is owner'
+	# Nor is what it runs on taken for a leftover.
+	kept=$(ls "$S_IMAGES/replaced")
+	like "$kept" "^$id[.]"
+	vectl doctor --repair >/dev/null || true
+	ok vectl image remove --unused
+	eq "$(ls "$S_IMAGES/replaced")" "$kept" 'what a VE runs on'
+	eq "$(ls -A "$S_IMAGES/tmp")" '' 'work in progress'
+	guest m1 cat /data/mode
+	eq "$OUT" 'this is mode'
+	try vectl exec m1 -- reboot
+	until_ 60 sh -c "[ \$(vectl logs m1 | grep -c booted) -ge 2 ]"
+	until_ 20 vectl exec m1 -- cat /data/content
 	ok vectl start m2
 	guest m2 cat /data/gone
+	ok vectl stop --timeout 5 m1
+	ok vectl stop --timeout 5 m2
+	ok vectl image remove --unused
+	eq "$(ls -d "$S_IMAGES/replaced" 2>/dev/null || true)" '' 'with the last VE that ran on it'
+	ok vectl start m1
 	ok vectl restart m1
 	guest m1 cat /data/gone
 	ok vectl destroy --force m1 m2
