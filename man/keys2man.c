@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/base/util.h"
+#include "lib/spec/format.h"
 #include "lib/spec/spec.h"
 
 enum { COLUMNS = 76 };
@@ -101,6 +102,11 @@ static void put_key(const struct spec_key *row)
 	fputs("Example:\n.Ql ", stdout);
 	put_text(text);
 	fputs(" .\n", stdout);
+	if (spec_trait(row)->example_with) {
+		fputs("Together with\n.Ql ", stdout);
+		put_text(spec_trait(row)->example_with);
+		fputs(" .\n", stdout);
+	}
 }
 
 static void put_keys(int supported)

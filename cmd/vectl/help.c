@@ -131,6 +131,13 @@ static void put_words(FILE *out, yajl_val list, const char *join)
 		fprintf(out, "%s%s", i ? join : "", json_text(YAJL_GET_ARRAY(list)->values[i]));
 }
 
+static void put_example(const char *with, const char *example)
+{
+	const char *quote = strchr(example, ' ') ? "'" : "";
+
+	printf("  Example:  vectl set web1 %s%s%s%s%s\n", with ? with : "", with ? " " : "", quote, example, quote);
+}
+
 static void put_key(yajl_val key)
 {
 	const char *change = changes(key), *fallback = json_text(json_at(key, "default"));
@@ -155,9 +162,7 @@ static void put_key(yajl_val key)
 		i++;
 	printf("  Change:   %s\n", change_words[i].sentence);
 	if (!strcmp(change, "live") || !strcmp(change, "next"))
-		printf("  Example:  vectl set web1 %s%s%s\n",
-			strchr(json_text(json_at(key, "example")), ' ') ? "'" : "", json_text(json_at(key, "example")),
-			strchr(json_text(json_at(key, "example")), ' ') ? "'" : "");
+		put_example(json_text(json_at(key, "example_with")), json_text(json_at(key, "example")));
 }
 
 /* One line a key, in the column of a man page's list; those that are refused last. */

@@ -68,6 +68,8 @@ static const struct row {
 	{NULL, "uuid", "UUID", show_value},
 	{NULL, "machine_id", "Machine id", show_value},
 	{NULL, "labels", "Labels", NULL},
+	{NULL, "suspended", "Suspended", show_value},
+	{NULL, "pending", "At next start", show_value},
 	{"Running"},
 	{NULL, "ready", "Ready", show_yes},
 	{NULL, "status", "Guest says", show_value},
@@ -123,6 +125,8 @@ static void print_rows(yajl_val ve, int stopped)
 			continue;
 		}
 		yajl_val v = json_at(ve, row->key);
+		if (!v && !strcmp(row->key, "suspended")) /* told by the spec alone */
+			v = json_at(json_at(ve, "spec"), row->key);
 		if (is_empty(v) || (stopped && running) || is_no_number(row, v))
 			continue;
 		if (group)

@@ -140,13 +140,24 @@ static void number_text(char kind, int64_t n, char *buf, size_t size)
 	}
 }
 
+/* "{0=2, text}", "{0&2, text}": text where the number is that, or has that bit. */
+static int is_shown(const struct plan_step *s, const char *d)
+{
+	int64_t n = s->n[d[1] - '0'], with = d[3] - '0';
+	return d[2] == '=' ? n == with : (n & with) != 0;
+}
+
 void plan_step_text(const struct plan_step *s, char *buf, size_t size)
 {
 	char *p = buf, *end = buf + size - 1, number[700];
 	for (const char *d = op_doc[s->op]; *d && p < end; d++) {
 		int word = d == op_doc[s->op] || !isalnum((unsigned char)d[-1]);
 		int k = d[1] >= '0' && d[1] <= '2' && !isalnum((unsigned char)d[2]) ? d[1] - '0' : -1;
-		if (word && k >= 0 && *d == 's') {
+		if (*d == '{')
+			d += is_shown(s, d) ? 3 : (int)strcspn(d, "}");
+		else if (*d == '}')
+			continue;
+		else if (word && k >= 0 && *d == 's') {
 			add_string(&p, end, s->s[k] ? s->s[k] : "", s->len[k]);
 			d++;
 		} else if (word && k >= 0 && strchr("nxafcr", *d)) {

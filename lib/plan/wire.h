@@ -36,15 +36,15 @@ enum plan_actor {
 	X(CONTROL_SOCKET, CALLER, "control-socket", "listen on s0")                                                    \
 	X(SECCOMP_COMPILE, CALLER, "seccomp-compile", "compile, or take from the cache, the seccomp program s0")       \
 	X(SPAWN_SUPERVISOR, CALLER, "spawn-supervisor", "start s0 in the cgroup s1")                                   \
-	X(OPEN_LAYER, KEEPER, "open-layer", "clone the tree s0 as layer n0 (0: writable)")                             \
+	X(OPEN_LAYER, KEEPER, "open-layer", "clone the tree s0 as layer n0{0=0, writable}")                            \
 	X(HOST_RLIMIT, KEEPER, "host-rlimit", "limit r0: n1 (the user namespace's creator caps the whole VE)")         \
 	X(BECOME_OWNER, KEEPER, "become-owner", "become uid and gid n0, keeping capabilities for the steps below")     \
 	X(PRIVATE_MOUNTS, KEEPER, "private-mounts", "leave the host's mounts for a minimal root")                      \
 	X(RUN_HOST, KEEPER, "run-host",                                                                                \
-		"fill /run/host: container-manager s0, uuid s1, notify socket, credentials (1): n0")                   \
+		"fill /run/host: container-manager s0, uuid s1, notify socket{0&1, credentials}")                      \
 	X(USER_NAMESPACE, KEEPER, "user-namespace",                                                                    \
 		"make the user namespace with the entrant in it, map 0 to n0 for n1 ids")                              \
-	X(ATTACH_LAYER, KEEPER, "attach-layer", "attach layer n0 at s0 (1: read-only): n1; (1: id-mapped): n2")        \
+	X(ATTACH_LAYER, KEEPER, "attach-layer", "attach layer n0 at s0{1&1, read-only}{2&1, id-mapped}")               \
 	X(ENTER, KEEPER, "enter", "let the entrant go")                                                                \
 	X(SPAWN_SERVER, KEEPER, "spawn-server", "start the supervisor process, confine it")                            \
 	X(DROP_CAPABILITIES, KEEPER, "drop-capabilities",                                                              \
@@ -63,7 +63,7 @@ enum plan_actor {
 	X(BOOT_ID, INIT, "boot-id", "bind a fresh boot_id")                                                            \
 	X(MASK, INIT, "mask", "hide from ordinary users, beneath /proc: s0")                                           \
 	X(PIVOT_ROOT, INIT, "pivot-root", "switch to the VE's root, drop the old one")                                 \
-	X(HOSTNAME, INIT, "hostname", "set the UTS name to s0 (1: /etc/hostname too): n0")                             \
+	X(HOSTNAME, INIT, "hostname", "set the UTS name to s0{0&1, and /etc/hostname}")                                \
 	X(LOOPBACK, INIT, "loopback", "bring lo up")                                                                   \
 	X(KEYRING, INIT, "keyring", "join a new session keyring")                                                      \
 	X(RLIMIT, INIT, "rlimit", "limit r0: soft n1, hard n2")                                                        \
@@ -73,14 +73,14 @@ enum plan_actor {
 	X(EXEC, INIT, "exec", "execute the first of: s0 (arguments: s1; environment: s2)")                             \
 	X(CGROUP_DEVICES, CALLER, "cgroup-devices", "let the cgroup s0 use these devices alone: s1")                   \
 	X(ON_EXIT, KEEPER, "on-exit",                                                                                  \
-		"start init again when it ended by itself (1: whatever it said, 2: on failure): n0")                   \
+		"start init again when it ended by itself{0=1, whatever it said}{0=2, with a failure}")                \
 	X(HOST_RELEASE, KEEPER, "host-release", "read s0, or s1, for /run/host/os-release")                            \
 	X(SHARE_MOUNTS, INIT, "share-mounts", "make the VE's mounts shared, as those of a machine are")                \
 	X(PROC_READ_ONLY, INIT, "proc-read-only", "make read-only, beneath /proc: s0; but not: s1")                    \
-	X(OPEN_MOUNT, KEEPER, "open-mount", "open s0, with what is mounted below it (1): n1, as mount n0 (s1)")        \
+	X(OPEN_MOUNT, KEEPER, "open-mount", "open s0{1&1, with what is mounted below it}, as mount n0 (s1)")           \
 	X(MAKE_MOUNT, KEEPER, "make-mount", "mount s1 from s0 with options \"s2\" as mount n0")                        \
 	X(ATTACH_MOUNT, KEEPER, "attach-mount",                                                                        \
-		"give mount n0 (s0) attributes a1, id-mapped (1), with all below it (2): n2")                          \
+		"give mount n0 (s0) attributes a1{2&1, id-mapped}{2&2, with all below it}")                            \
 	X(BIND_MOUNT, INIT, "bind-mount", "show mount n0 (s1) at s0")                                                  \
 	X(MOUNT_INSIDE, INIT, "mount-inside", "mount s0 at s1 in the VE's root, options \"s2\", attributes a0")        \
 	X(FIRST_BOOT_OPEN, INIT, "first-boot-open", "open s0, at the first boot")                                      \

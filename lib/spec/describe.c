@@ -105,6 +105,8 @@ static void write_row(struct json_writer *w, const struct spec_key *row)
 	jw_string(w, "doc", row->doc);
 	spec_example(row, text, sizeof(text));
 	jw_string(w, "example", text);
+	if (spec_trait(row)->example_with)
+		jw_string(w, "example_with", spec_trait(row)->example_with);
 	jw_bool(w, "supported", !(row->flags & SPEC_UNSUPPORTED));
 	jw_bool(w, "readonly", (row->flags & SPEC_READONLY) != 0);
 	jw_bool(w, "live", (row->flags & SPEC_LIVE) != 0);

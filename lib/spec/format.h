@@ -27,6 +27,7 @@ struct spec_trait {
 	const struct spec_format *value, *name; /* NULL: none */
 	const char *example;                    /* a value as `set` takes it, in canonical form */
 	const char *example_name;               /* for `*`; NULL: a name fits that fits all */
+	const char *example_with;               /* what must be set with it, as words for `set`; NULL: nothing */
 };
 extern const struct spec_trait spec_traits[];                    /* ends with key NULL */
 const struct spec_trait *spec_trait(const struct spec_key *row); /* never NULL; with a key of NULL: nothing is known */

@@ -171,3 +171,21 @@ test_completion_of_names() {
 	ok pty --expect 'ready> ' --send 'vectl start sti\t' --expect 'still1 ' --send '\x15exit 0\r' -- bash --rcfile "$T_TMP.rc" -i
 	cleanup_ve still1 runs1 frozen1
 }
+
+# What help and ve.json(5) show can be pasted.
+test_examples() {
+	local n=0 words
+	ok vectl create web1 --image busybox
+	while IFS= read -r words; do
+		eval "ok vectl set web1 $words"
+		eval "set -- $words"
+		ok vectl unset web1 "${@%%=*}"
+		n=$((n + 1))
+	done < <(vectl help keys --json | python3 -c '
+import json, shlex, sys
+for k in json.load(sys.stdin)["keys"]:
+    if k["supported"] and not k["readonly"]:
+        print(k.get("example_with", ""), shlex.quote(k["example"]))')
+	[ "$n" -ge 40 ] || die "only $n examples"
+	cleanup_ve web1
+}
