@@ -131,7 +131,7 @@ static int verify_one(struct cli *cli, const char *image)
 	snprintf(tried, sizeof(tried), "verifying %.140s", image);
 	snprintf(wrong, sizeof(wrong), "broken, %lld difference%s", count, count == 1 ? "" : "s");
 	return cli_error(cli, NULL, tried, EBADMSG, wrong,
-		"build or import it again, which mends it where it comes out the same");
+		"build it again, or import it under another name: where it comes out the same, that mends it");
 }
 
 /* Each image once, by a name where it has one. */

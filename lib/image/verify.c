@@ -14,7 +14,7 @@
 
 enum { EXIT_REFUSED = 3 }; /* by ve-unpack: the manifest or the image is not what it can read */
 
-static const char remedy_again[] = "build or import it again";
+static const char remedy_again[] = "build it again, or import it under another name";
 
 enum { SAID_MAX = 4096, SUMMARY_MAX = 1024, DIFFERENCES_TEXT_MAX = 4 << 20 };
 

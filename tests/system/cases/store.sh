@@ -126,7 +126,7 @@ changed() { # EXPECTED-LINE WHAT PATH COMMAND...
 	exits 1 vectl image verify check
 	like "$OUT" "^  \./$path  $line\$"
 	eq "$(wc -l <<<"$OUT")" 2 'lines: the image, and the one difference'
-	like "$ERR" '^vectl: verifying check: broken, 1 difference: build or import it again'
+	like "$ERR" '^vectl: verifying check: broken, 1 difference: build it again, or import it'
 	exits 1 vectl image verify check --json
 	eq "$(json "[d['result'], d['difference_count'], d['differences'][0]['what'], d['differences'][0]['path']]" <<<"$OUT")" \
 		"[\"broken\", 1, \"$what\", \"./$path\"]"
@@ -254,7 +254,7 @@ test_damaged_manifest() {
 		round=$((round + 1))
 		sh -c "$damage" sh "$manifest"
 		fails 1 vectl image verify forged
-		like "$ERR" '^vectl: verifying forged: .*(manifest: it is damaged|its manifest is missing): build or import it again'
+		like "$ERR" '^vectl: verifying forged: .*(manifest: it is damaged|its manifest is missing): build it again, or import it'
 		eq "$(image forged "[d['id'], d['broken']]")" "[\"$id\", true]"
 		ok vectl image import "forged-$round" "$T_TMP/r"
 		ok vectl image verify forged
@@ -416,7 +416,7 @@ test_store_of_an_earlier_version() {
 	like "$OUT" "^  Id +$id\$"
 	eq "$(vectl image info 01234567 --json | json "[d['image']['names'], d['image']['manifest']]")" '[["earlier"], false]'
 	fails 1 vectl image verify earlier
-	like "$ERR" 'there is nothing to compare it with: .*0\.1\.0.*: build or import it again'
+	like "$ERR" 'there is nothing to compare it with: .*0\.1\.0.*: build it again, or import it'
 	ok vectl create e1 --image earlier --start
 	guest e1 cat /data/content
 	fails 1 vectl image remove earlier
