@@ -426,7 +426,8 @@ int ve_events_open(struct ve_host *host, const struct ve_events_options *options
 		ve_events_close(ev);
 		return r;
 	}
-	qsort(ev->record, ev->n_records, sizeof *ev->record, by_time);
+	if (ev->n_records)
+		qsort(ev->record, ev->n_records, sizeof *ev->record, by_time);
 	if (o.flags & VE_EVENTS_NEW)
 		forget_records(ev, ev->n_records);
 	else if (o.last > 0 && ev->n_records > (size_t)o.last)
