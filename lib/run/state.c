@@ -170,7 +170,8 @@ int runtime_read(struct ve_host *host, const char *name, struct runtime *ret, st
 		return error_sys(e, -dir, "read the VE's state", host->run);
 	if (dir >= 0) {
 		rt.present = 1;
-		cleanup_fd int lock = openat(dir, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		/* Read-only: closing a writable one wakes who waits for its change, ourselves too. */
+		cleanup_fd int lock = openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		rt.alive = lock >= 0 && lock_is_held(lock) > 0;
 		read_records(dir, &rt);
 		read_undo(dir, &rt);

@@ -356,3 +356,18 @@ test_rounds_of_busybox() {
 	done
 	ok vectl destroy --force n1
 }
+
+# Who waits does nothing until something happens.
+test_waiting_costs_nothing() {
+	busybox_ve idle
+	local spent
+	spent=$(python3 -c '
+import resource, subprocess, sys
+r = subprocess.run(["vectl", "wait", "idle", "--state=stopped", "--timeout", "2"], stderr=subprocess.DEVNULL)
+u = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(r.returncode, int(1000 * (u.ru_utime + u.ru_stime)))')
+	note "status and milliseconds of CPU: $spent"
+	eq "${spent% *}" 5
+	[ "${spent#* }" -lt 300 ] || die "2 seconds of waiting took ${spent#* } ms of CPU"
+	cleanup_ve idle
+}
