@@ -52,11 +52,11 @@ test_edit() {
 	eq "$OUT" $'600 0\n700 0' 'modes of the copy and its folder'
 	like "$ERR" 'web1: unchanged'
 	# shellcheck disable=SC2016
-	editor 'sed -i s/70/30/ "$1"'
+	editor 'sed -i s/:.70/:30/ "$1"'
 	ok vectl edit web1
 	eq "$(vectl get web1 stop.timeout)" 30
 	eq "$(find "$T_TMP/tmp" -mindepth 1)" '' 'left of the copies'
-	VISUAL='sed -i -e s/30/31/' ok vectl edit web1
+	VISUAL='sed -i -e s/:.30/:31/' ok vectl edit web1
 	eq "$(vectl get web1 stop.timeout)" 31 'VISUAL with arguments'
 	cleanup_ve web1
 }
@@ -77,7 +77,7 @@ test_edit_that_is_wrong() {
 	# An editor that fails after it wrote something: that is kept, too.
 	rm "$(kept)"
 	# shellcheck disable=SC2016
-	editor 'sed -i s/70/71/ "$1"; exit 3'
+	editor 'sed -i s/:.70/:71/ "$1"; exit 3'
 	exits 1 vectl edit web1
 	like "$ERR" 'ended with status 3; nothing was changed'
 	eq "$(grep -c 71 "$(kept)")" 1 'the text of a failed editor'
@@ -97,10 +97,10 @@ test_edit_again() {
 	ok vectl create web1 --image busybox --set stop.timeout=70
 	# Wrong the first time, right the second.
 	# shellcheck disable=SC2016
-	editor 'if grep -q x70 "$1"; then sed -i s/x70/71/ "$1"; else sed -i s/70/x70/ "$1"; fi'
+	editor 'if grep -q x70 "$1"; then sed -i s/x70/71/ "$1"; else sed -i s/:.70/:x70/ "$1"; fi'
 	ok pty --expect 'edit it again' --send 'y\r' -- vectl edit web1
 	eq "$(vectl get web1 stop.timeout)" 71
-	exits 2 pty --expect 'edit it again' --send 'n\r' -- env EDITOR='sed -i s/71/x71/' vectl edit web1
+	exits 2 pty --expect 'edit it again' --send 'n\r' -- env EDITOR='sed -i s/:.71/:x71/' vectl edit web1
 	like "$OUT" 'the text is kept in '
 	eq "$(vectl get web1 stop.timeout)" 71
 	cleanup_ve web1
@@ -109,13 +109,13 @@ test_edit_again() {
 test_edit_while_somebody_sets() {
 	ok vectl create web1 --image busybox --set stop.timeout=70
 	# shellcheck disable=SC2016
-	editor 'vectl set web1 labels.other=1; sed -i s/70/71/ "$1"'
+	editor 'vectl set web1 labels.other=1; sed -i s/:.70/:71/ "$1"'
 	fails 1 vectl edit web1
 	like "$ERR" 'it was changed meanwhile.*the text is kept in '
 	eq "$(vectl get web1 stop.timeout) $(vectl get web1 labels.other)" '70 1' 'what the other one set'
 	# On a terminal, editing again is to mean it.
 	# shellcheck disable=SC2016
-	editor 'if grep -q 72 "$1"; then exit 0; fi; vectl set web1 labels.other=2; sed -i s/70/72/ "$1"'
+	editor 'if grep -q :.72 "$1"; then exit 0; fi; vectl set web1 labels.other=2; sed -i s/:.70/:72/ "$1"'
 	ok pty --expect 'edit it again' --send 'y\r' -- vectl edit web1
 	eq "$(vectl get web1 stop.timeout) $(vectl get web1 labels.other)" '72 1' 'what the editor had'
 	cleanup_ve web1

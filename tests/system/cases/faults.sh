@@ -111,7 +111,7 @@ test_supervisor_after_every_step() {
 		[ "$after" = "$before" ] || die "left after supervisor:$step ($op): $(diff <(echo "$before") <(echo "$after"))"
 	done <"$T_TMP.steps"
 	note "$died starts failed, $ran ran"
-	[ "$died" -ge 3 ] || die "only $died starts failed: is the supervisor killed at all?"
+	[ "$died" -ge 1 ] || die "only $died starts failed: is the supervisor killed at all?"
 	ok vectl destroy --force f3
 }
 
