@@ -351,6 +351,10 @@ test_hostname_is_a_file() {
 		like "$(head -n 1 <<<"$ERR")" 'step hostname: /etc/hostname: .*unset n5 hostname'
 		ok vectl unset n5 hostname
 		ok vectl start n5
+		# Neither does a change in the VE that runs.
+		fails 1 vectl set n5 hostname=third.example
+		like "$ERR" '/etc/hostname: it is no ordinary file'
+		ok vectl exec n5 -- rm /etc/hostname
 		ok vectl set n5 hostname=third.example
 	done
 	ok vectl destroy --force n5
