@@ -353,7 +353,7 @@ test_hostname_is_a_file() {
 		ok vectl start n5
 		# Neither does a change in the VE that runs.
 		fails 1 vectl set n5 hostname=third.example
-		like "$ERR" '/etc/hostname: it is no ordinary file'
+		like "$ERR" '/etc/hostname: .*set it while the VE is stopped'
 		ok vectl exec n5 -- rm /etc/hostname
 		ok vectl set n5 hostname=third.example
 	done
