@@ -35,6 +35,10 @@ try() {
 	ERR=$(tr -d '\0' <"$T_TMP.err")
 	[ -z "$OUT" ] || head -c 6000 <<<"$OUT" | sed 's/^/#   /' >&2
 	[ -z "$ERR" ] || head -c 6000 <<<"$ERR" | sed 's/^/# ! /' >&2
+	{ # for messages.py; a terminal's stderr and an error as JSON come on stdout
+		head -c 6000 "$T_TMP.err"
+		grep -ao 'vectl: .*\|"message":".*' "$T_TMP.out" | head -c 6000
+	} >>"$T_BUILD/tmp/messages" || true
 	[ "$STATUS" = 0 ] || note "status $STATUS"
 }
 

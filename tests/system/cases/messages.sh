@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# Errors that no other case comes by, printed once each. What a user reads is the point here: the words, and that it is
+# one line. Which messages no test prints yet is in the build folder's tmp/messages-never-printed after a whole run.
+
+# says STATUS EXTENDED-REGEX COMMAND...: ends with STATUS, and the one line on stderr matches
+says() {
+	local want=$1 pattern=$2
+	shift 2
+	try "$@"
+	eq "$STATUS" "$want" "exit status of: $*"
+	eq "$(wc -l <"$T_TMP.err")" 1 "lines on stderr of: $*"
+	like "$ERR" "$pattern" "message of: $*"
+	like "$ERR" '^vectl: ' "message of: $*"
+}
+
+# The spec refuses ASSIGNMENT with these words.
+spec_says() {
+	try vectl create bad --image busybox --set "$2"
+	case $STATUS in 1 | 2) ;; *) die "status $STATUS of --set $2" ;; esac
+	eq "$(wc -l <"$T_TMP.err")" 1 'lines on stderr'
+	like "$ERR" "$1" "message of --set $2"
+}
+
+json_says() { # REGEX TEXT: a ve.json with this text is refused with these words
+	printf '%b' "$2" >"$T_TMP.json"
+	try vectl create bad --image busybox --config "$T_TMP.json"
+	case $STATUS in 1 | 2) ;; *) die "status $STATUS of: $2" ;; esac
+	eq "$(wc -l <"$T_TMP.err")" 1 'lines on stderr'
+	like "$ERR" "$1" "message of: $2"
+}
+
+test_command_line() {
+	says 2 'names and --all exclude each other' vectl start a --all
+	says 2 'wanted are: NAME' vectl set web1
+	says 125 'a command is missing' vectl exec web1
+	says 2 '[-]-root needs a value' vectl --root
+	says 2 '[-]-output needs a value' vectl list -o
+	says 2 '[-]-json takes no value' vectl list --json=yes
+	says 2 '[-]-progress=loud: it is one of auto, json, none' vectl list --progress=loud
+	says 2 '[-]-state=asleep: no such state' vectl list --state=asleep
+	says 2 'no such column: nam' vectl list -o nam
+	says 2 'at most [0-9]+ columns' vectl list -o "$(printf 'name,%.0s' $(seq 40))name"
+	says 2 'is a number of lines' vectl logs web1 -n many
+	says 2 'the name of one VE' vectl console a b
+	says 2 'not one of list, info' vectl image lst
+	says 2 'wants NAME' vectl image build
+	says 2 'belongs to list' vectl image build x --names
+	says 2 'exclude one another' vectl image verify --all --unused
+	says 2 'does not carry it out yet' vectl clone a b
+	says 2 'a number of seconds, or max' vectl stop a --timeout=soon
+	says 2 'it is running or ready' vectl start a --wait=up
+	says 2 'one of running, ready, stopped, paused' vectl wait a --state=up
+	says 125 'the name of a VE is missing' vectl attach
+	says 2 'a number of events' vectl events -n many
+	says 2 'it is a time such as' vectl events --since=whenever
+	try vectl start a --console --json
+	eq "$STATUS" 2
+	says 2 'are for one VE' vectl start a b --foreground
+}
+
+test_not_confirmed() {
+	ok vectl create timid --image busybox
+	try pty --expect 'timid' --send 'n\r' -- vectl destroy timid
+	ne "$STATUS" 0 'status of a destroy that was not confirmed'
+	like "$OUT" 'not confirmed, nothing was done'
+	printf '%s\n' "$OUT" >>"$T_BUILD/tmp/messages" # a terminal's stderr is its stdout
+	ok vectl info timid
+	ok vectl destroy --force timid
+}
+
+test_spec_values() {
+	spec_says 'not a multiple of 65536' userns.base=65537
+	spec_says 'bytes long, where' "labels.x=$(printf 'x%.0s' $(seq 5000))"
+	spec_says 'items, where' "init=$(printf '/x,%.0s' $(seq 70))/x"
+	spec_says 'cannot be in a key' 'labels.a b=c'
+	spec_says 'cannot be a name|not carried out' 'mount.a/b.source=/x'
+	spec_says 'is not an absolute path' mount.x.target=x/y
+	spec_says 'is none of those that there are|not carried' features=nonsense
+	spec_says 'is not a capability' caps.drop=sys_nothing
+	json_says 'cannot end with' '{"format": 1, "labels": {"x-": "y"}}'
+	spec_says 'item 2 is empty' init=/sbin/init,,x
+	spec_says 'not valid UTF-8' $'labels.x=\xff\xfe'
+	spec_says 'signal .* is out of range' stop.signal=99
+	json_says 'the list is empty' '{"format": 1, "init": []}'
+	spec_says 'the value is empty' hostname=
+	spec_says 'not a list' hostname+=x
+	spec_says 'stands for several keys' stop=5
+	spec_says 'key is longer than' "labels.$(printf 'x%.0s' $(seq 400))=y"
+	spec_says 'NAME=value has' "env.X=$(printf 'x%.0s' $(seq 300))"
+	spec_says 'is in the path' mount.x.source=/a/../b
+	spec_says 'the name is too long' "sysctl.net.$(printf 'x%.0s' $(seq 200))=1"
+	says 2 'since a privileged VE' vectl create bad --image busybox --set privileged=true --set sysctl.user.max_user_namespaces=5
+	json_says 'more than [0-9]+ mounts' "{\"format\": 1, \"mount\": {$(for i in $(seq 200); do printf '"m%d": {"source": "/srv", "target": "/m%d"},' "$i" "$i"; done) \"z\": {\"source\": \"/srv\", \"target\": \"/z\"}}}"
+	json_says 'env: at most' "{\"format\": 1, \"env\": {$(for i in $(seq 260); do printf '"A%d": "x",' "$i"; done) \"Z\": \"z\"}}"
+	json_says 'is not a UUID' '{"format": 1, "uuid": "me"}'
+	json_says 'format: it is missing' '{"hostname": "x"}'
+	json_says 'written as nested objects' '{"format": 1, "stop.timeout": 5}'
+	json_says 'a key longer than' "{\"format\": 1, \"$(printf 'x%.0s' $(seq 400))\": 1}"
+	json_says 'a whole number is expected' '{"format": "one"}'
+	json_says 'half a surrogate' '{"format": 1, "hostname": "\\ud800"}'
+	json_says 'more than [0-9]+ values' "{\"format\": 1, \"init\": [$(printf '1,%.0s' $(seq 120000))1]}"
+	json_says 'bytes, where at most' "{\"format\": 1, \"hostname\": \"$(head -c 3000000 /dev/zero | tr '\0' x)\"}"
+	[ -z "$(vectl list --names)" ] || die 'something was made'
+}
+
+test_spec_of_a_ve() {
+	busybox_ve settled
+	says 2 "'stop.timeot' is no key" vectl get settled stop.timeot
+	says 1 'not set and has no default' vectl get settled stop.signal
+	says 2 'is not in the list' vectl set settled init-=nothing
+	says 4 'host ids cannot change while it runs' vectl set settled userns.base=131072
+	cleanup_ve settled
+}
+
+test_names_of_images() {
+	local name
+	ok mkdir -p "$T_TMP.tree/sbin"
+	says 2 "has an empty part" vectl image import a//b "$T_TMP.tree"
+	says 2 "has more than" vectl image import a/b/c/d/e/f/g/h "$T_TMP.tree"
+	says 2 "has a '!'" vectl image import 'a!' "$T_TMP.tree"
+	says 2 "a part of .* is [0-9]+ long" vectl image import "$(printf 'x%.0s' $(seq 200))" "$T_TMP.tree"
+	says 2 "starts with '-'" vectl image import -- -x "$T_TMP.tree"
+	says 1 'first part of this name is there already' vectl image import busybox/x "$(dirname "$(command -v vectl)")"
+	says 1 'names begin with it' vectl image import plain "$(dirname "$(command -v vectl)")"
+	says 1 'is there already' vectl image import busybox "$(dirname "$(command -v vectl)")"
+	says 1 'the folder is empty' vectl image import empty "$(mktemp -d "$T_TMP.XXXX")"
+	says 2 'neither a tarball nor a folder' vectl image import null /dev/null
+	says 1 'holds the image store itself' vectl image import self "$VECTL_ROOT/var"
+	for name in a a! plain null self empty; do
+		! vectl image list --names | grep -qx "$name" || die "$name was made"
+	done
+}
+
+test_settings() {
+	local conf=$VECTL_ROOT/etc/vectl/vectl.conf
+	mkdir -p "$VECTL_ROOT/etc/vectl"
+	conf_says() {
+		printf '%s' "$2" >"$conf"
+		says 1 "$1" vectl create conf --image busybox
+	}
+	conf_says 'there is no setting .idpol' '{"idpol": {}}'
+	conf_says 'is no integer' '{"idpool": {"base": "x"}}'
+	conf_says 'no object' '[]'
+	conf_says 'are no usable range' '{"idpool": {"base": 5, "count": 7}}'
+	rm "$conf"
+	says 1 'are the owner uids of all VEs' vectl create conf --image busybox --set userns.base=1879048192
+	ok vectl create conf --image busybox --set userns.base=655360000
+	says 1 "are those of VE 'conf'" vectl create conf2 --image busybox --set userns.base=655360000
+	printf '{"idpool": {"base": 655360000, "count": 131072}}' >"$conf"
+	says 1 'ranges of the pool are taken' sh -c 'vectl create conf3 --image busybox && exec vectl create conf4 --image busybox'
+	rm "$conf"
+	cleanup_ve conf conf2 conf3
+}
+
+# A host whose /etc is another: nobody's real accounts are touched.
+test_ids_of_others() {
+	mkdir -p "$T_TMP.etc"
+	printf 'root:x:0:0::/:/bin/sh\ntenant:x:655360007:100::/:/bin/sh\n' >"$T_TMP.etc/passwd"
+	printf 'tenant:655360000:65536\n' >"$T_TMP.etc/subuid"
+	over() { # FILE COMMAND...
+		unshare -m sh -c 'mount --bind "$0/$1" "/etc/$1"; shift; exec "$@"' "$T_TMP.etc" "$@"
+	}
+	says 1 "is the host's user 'tenant'" over passwd vectl create ids --image busybox --set userns.base=655360000
+	[ -e /etc/subuid ] || skip 'no /etc/subuid here'
+	says 1 'gives some away' over subuid vectl create ids --image busybox --set userns.base=655360000
+}
+
+test_misuse_of_the_library() {
+	[ -z "${T_SANITIZED:-}" ] || skip 'the sanitizers want to be loaded before python'
+	python3 "$T_HERE/misuse.py" "$T_PREFIX" "$VECTL_ROOT" >"$T_TMP.misuse" 2>&1 || die "$(cat "$T_TMP.misuse")"
+	cat "$T_TMP.misuse" >>"$T_BUILD/tmp/messages"
+}
+
+test_damaged_state() {
+	busybox_ve hurt
+	local keeper run=$VECTL_ROOT/run/vectl/hurt
+	chmod 0644 "$run/plan"
+	chown 1 "$run/plan"
+	says 125 'is not root.s alone' vectl exec hurt true
+	chown 0 "$run/plan"
+	chmod 0600 "$run/plan"
+	cp "$run/plan" "$T_TMP.plan"
+	printf 'XXXX' | dd of="$run/plan" conv=notrunc status=none
+	says 125 'plans this one cannot read' vectl exec hurt true
+	cp "$T_TMP.plan" "$run/plan"
+	ok vectl exec hurt true
+	keeper=$(awk '$1 == "keeper" {print $2}' "$run/state")
+	cp "$run/undo" "$T_TMP.undo"
+	printf 'format 1\ncgroup /sys/fs/cgroup/elsewhere\n' >"$run/undo"
+	kill -9 "$keeper"
+	until_ 10 test ! -e "/proc/$keeper/stat"
+	says 1 'undo: damaged' vectl start hurt
+	cp "$T_TMP.undo" "$run/undo"
+	ok vectl start hurt
+	mv "$VECTL_ROOT/var/lib/vectl/ve/hurt/image" "$T_TMP.image"
+	ln -s ../../images/store/gone "$VECTL_ROOT/var/lib/vectl/ve/hurt/image"
+	ok vectl stop --force hurt
+	says 1 'its image is not in the store any more' vectl start hurt
+	cleanup_ve hurt
+}
+
+test_templates_that_fail() {
+	local folder=$VECTL_ROOT/etc/vectl/templates
+	mkdir -p "$folder"
+	printf '#!/bin/sh\nkill -9 $$\n' >"$folder/dies"
+	printf '#!/bin/sh\nexit 0\n' >"$folder/nothing"
+	chmod 0755 "$folder/dies" "$folder/nothing"
+	says 1 'was killed by signal 9' vectl image build dies
+	says 1 'left nothing at VECTL_OUTPUT' vectl image build nothing
+	rm -r "$folder"
+}
+
+# Archives that each have one thing wrong.
+test_broken_archives() {
+	python3 - "$T_TMP" <<'PYTHON'
+import io, struct, sys, tarfile
+def archive(name, *entries, cut=0):
+    path = f"{sys.argv[1]}-{name}.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as t:
+        for m, data in entries:
+            t.addfile(m, io.BytesIO(data))
+    if cut:
+        with open(path, "r+b") as f:
+            f.truncate(cut)
+def entry(name, kind=tarfile.REGTYPE, link="", data=b"", uid=0, gid=0, pax={}):
+    m = tarfile.TarInfo(name)
+    m.type, m.linkname, m.size, m.uid, m.gid, m.pax_headers = kind, link, len(data), uid, gid, pax
+    return m, data
+def xattr(name, value):
+    return {"SCHILY.xattr." + name: value.decode("utf-8", "surrogateescape")}
+archive("owner", entry("f", uid=70000))
+archive("group", entry("f", gid=70000))
+archive("self", entry("f", tarfile.LNKTYPE, "f"))
+archive("root", entry(".", tarfile.REGTYPE))
+archive("devices", entry("null", tarfile.CHRTYPE))
+archive("cut", entry("f", data=b"x" * 512), cut=1024)
+archive("acl-name", entry("f", pax={"SCHILY.acl.access": "user::rw-,user:nobody-here:rwx,group::r--,mask::rwx,other::r--"}))
+archive("acl-id", entry("f", pax={"SCHILY.acl.access": "user::rw-,user:x:rwx:70000,group::r--,mask::rwx,other::r--"}))
+archive("long", entry("f", pax=xattr("user.long", b"x" * 70000)))
+archive("caps", entry("f", pax=xattr("security.capability", struct.pack("<IIIIII", 0x03000001, 1, 0, 0, 0, 5))))
+PYTHON
+	refuses() { # ARCHIVE REGEX
+		says 1 "$2" vectl image import broken "$T_TMP-$1.tar"
+	}
+	refuses owner 'owner 70000 is not in'
+	refuses group 'group 70000 is not in'
+	refuses self 'hard link to itself'
+	refuses root 'the root must be a folder'
+	refuses devices 'it has no files'
+	refuses cut 'is cut short'
+	refuses acl-name 'without a number'
+	refuses acl-id 'names id 70000'
+	refuses long 'is too long'
+	refuses caps 'user namespace of id 5'
+	! vectl image list --names | grep -qx broken || die 'an image was made'
+}
+
+test_folders_that_cannot_be() {
+	local deep=$T_TMP.deep
+	python3 - "$deep" <<'PYTHON'
+import os, sys
+os.mkdir(sys.argv[1])
+os.chdir(sys.argv[1])
+for _ in range(1500):
+    os.mkdir("d")
+    os.chdir("d")
+PYTHON
+	says 1 'nested deeper than|are too long' vectl image import deep "$deep"
+	rm -rf "$deep"
+	mkdir -p "$T_TMP.ids"
+	: >"$T_TMP.ids/f"
+	chown 70000 "$T_TMP.ids/f"
+	says 1 'owner 70000 is not in' vectl image import ids "$T_TMP.ids"
+}
+
+test_hosts() {
+	ok vectl create somewhere --image busybox
+	says 1 'by root alone' setpriv --reuid 65534 --clear-groups "$(command -v vectl)" list
+	says 1 'not a folder of root.s alone' unshare -m sh -c \
+		'mount -t tmpfs tmpfs /run/lock && mkdir /run/lock/vectl && chown 1 /run/lock/vectl && exec vectl start somewhere'
+	eq "$(state somewhere)" stopped
+	cleanup_ve somewhere
+}
+
+test_interrupted() {
+	local folder=$VECTL_ROOT/etc/vectl/templates
+	busybox_ve waited
+	says 130 'the VE was left as it is' timeout --preserve-status -s INT 0.5 vectl wait waited --state stopped
+	cleanup_ve waited
+	mkdir -p "$folder"
+	printf '#!/bin/sh\nexec sleep 60\n' >"$folder/slow"
+	chmod 0755 "$folder/slow"
+	says 130 'nothing of it was kept' timeout --preserve-status -s INT 0.5 vectl image build slow
+	rm -r "$folder"
+}
+
+test_first_boots_that_cannot_be() {
+	printf '# nothing\n' >"$T_TMP.key"
+	says 2 'there is none in it' vectl create keyless --image busybox --ssh-key "$T_TMP.key"
+	head -c 2000 /dev/zero | tr '\0' x >"$T_TMP.password"
+	try vectl create keyless --image busybox --password-file "$T_TMP.password"
+	ne "$STATUS" 0
+	says 1 'no executable file in the image at /no/such' vectl create keyless --image busybox --set init=/no/such
+	[ -z "$(vectl list --names)" ] || die 'something was made'
+}
+
+test_folders_of_others() {
+	ok vectl create here --image busybox
+	chown 1 "$VECTL_ROOT/run/vectl"
+	try vectl start here
+	chown 0 "$VECTL_ROOT/run/vectl"
+	eq "$STATUS" 1
+	like "$ERR" "not a folder of root's"
+	ok vectl start here
+	ok vectl create there --image busybox
+	mv "$VECTL_ROOT/var/lib/vectl/ve/here" "$T_TMP.here"
+	says 1 'runs, though its folder is gone' vectl rename there here
+	mv "$T_TMP.here" "$VECTL_ROOT/var/lib/vectl/ve/here"
+	cleanup_ve here there
+}
+
+test_edit_as_json() {
+	ok vectl create edited --image busybox
+	ok env EDITOR='sed -i s/busybox/busybox/' vectl edit edited --json
+	cleanup_ve edited
+}
