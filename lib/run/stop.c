@@ -97,8 +97,9 @@ static int thaw(struct ve *ve, const struct runtime *rt, struct error *e)
 
 enum ask {
 	ASK_HEARD,
-	ASK_AGAIN, /* there is none yet (a reboot is under way), or it may have missed it so early in its boot */
-	ASK_LATER, /* it has to boot first */
+	ASK_AGAIN,  /* there is none yet (a reboot is under way), or it may have missed it so early in its boot */
+	ASK_LATER,  /* it has to boot first */
+	ASK_SLOWLY, /* it took a request for a runlevel, which a reboot of its own may push aside; again does no harm */
 };
 
 static enum ask ask_init(struct ve *ve, const struct spec *s, int64_t asking_ms)
@@ -120,12 +121,15 @@ static enum ask ask_init(struct ve *ve, const struct spec *s, int64_t asking_ms)
 		syscall(SYS_pidfd_send_signal, init, parse_signal(spec_string(s, "stop.signal")), NULL, 0);
 	else
 		r = init_ask_to_stop(kind, ve, rt.init, init);
-	return ready && !r ? ASK_HEARD : ASK_AGAIN;
+	if (!ready || r)
+		return ASK_AGAIN;
+	return kind->stop == STOP_INITCTL ? ASK_SLOWLY : ASK_HEARD;
 }
 
 static int ask_and_wait(struct ve *ve, const struct runtime *rt, int keeper, int timeout_ms, struct error *e)
 {
-	static const int again_ms[] = {[ASK_HEARD] = INT_MAX, [ASK_AGAIN] = 1000, [ASK_LATER] = 100};
+	static const int again_ms[] = {
+		[ASK_HEARD] = INT_MAX, [ASK_AGAIN] = 1000, [ASK_LATER] = 100, [ASK_SLOWLY] = 5000};
 	cleanup_spec struct spec *s = NULL;
 	int r = spec_load(ve, &s, e);
 	if (r || (r = thaw(ve, rt, e)))
