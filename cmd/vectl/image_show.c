@@ -170,7 +170,7 @@ int image_info(struct cli *cli, char **args, int count)
 		return EXIT_FAILED;
 	yajl_val image = json_at(document, "image"), source = json_at(json_at(image, "source"), "path");
 	cli_print_text(stdout, args[0]);
-	printf("%s\n", json_true(json_at(image, "broken")) ? ": broken, as `vectl image verify` found" : "");
+	printf("%s\n", json_true(json_at(image, "broken")) ? ": broken; `vectl image verify` says in what" : "");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		yajl_val v = json_at(image, rows[i].key);
 		if (!v || (YAJL_IS_ARRAY(v) && !json_size(v)))

@@ -155,7 +155,7 @@ static int resolve_path(struct ve_host *host, int images, const char *path, char
 		if (r < 0)
 			return r;
 		int from = store_lookup(images, name, ret_id) == 0 ? is_from(images, ret_id, name, &source) : 1;
-		if (from == 2)
+		if (from == 2 && !store_damage(images, ret_id))
 			return 0;
 		if (from == 0)
 			continue;

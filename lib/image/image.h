@@ -20,9 +20,9 @@ int image_resolve(struct ve_host *host, const char *image, int make, char **ret_
 
 /*
  * Makes the link `image` in the folder `ve`, which holds the image from then on. -ESTALE when the image has left the
- * store since image_resolve: to be resolved again.
+ * store since image_resolve: to be resolved again. An image that is known to be damaged is refused.
  */
-int image_hold(struct ve_host *host, const char *id, int ve, struct error *e);
+int image_hold(struct ve_host *host, const char *name, const char *id, int ve, struct error *e);
 
 /* Absolute path of the rootfs of an id. */
 int image_rootfs(struct ve_host *host, const char *id, char *buf, size_t size);

@@ -69,7 +69,7 @@ static void write_content(struct json_writer *w, int images, const struct json *
 	static const char *const content[] = {
 		"arch", "os", "init", "size", "entries", "machine_id_cleared", "left_out", NULL};
 	copy_keys(w, j, content);
-	jw_bool(w, "broken", has_file(images, id, "broken")); /* the last `verify` found it so */
+	jw_bool(w, "broken", store_damage(images, id) != NULL);
 }
 
 static const char *const origin_keys[] = {"created", "template", "version", "mirror", "metadata", "source", NULL};

@@ -192,11 +192,24 @@ static int point_name(struct work *w, const char *name, struct error *e)
 	return 0;
 }
 
-int store_is_broken(int images, const char *id)
+static int stat_in(int images, const char *id, const char *name, struct stat *ret)
 {
 	char path[IMAGE_PATH_SIZE];
+	return FORMAT(path, "store/%s/%s", id, name) >= 0 && fstatat(images, path, ret, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+const char *store_damage(int images, const char *id)
+{
 	struct stat st;
-	return FORMAT(path, "store/%s/broken", id) >= 0 && fstatat(images, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (stat_in(images, id, "broken", &st))
+		return "`vectl image verify` found it broken";
+	if (!stat_in(images, id, "rootfs", &st) || !S_ISDIR(st.st_mode))
+		return "its tree is missing from the store";
+	/* version 0.1.0, whose ids are shorter, kept no manifest */
+	if (strlen(id) == IMAGE_ID_SIZE - 1 &&
+		(!stat_in(images, id, "manifest", &st) || !S_ISREG(st.st_mode) || !st.st_size))
+		return "its manifest is missing from the store";
+	return NULL;
 }
 
 /* What is known of the stored one, and where the content came from this time; `mend`: in the one that takes its place.
@@ -307,7 +320,7 @@ int store_commit(struct ve_host *host, struct work *w, const char *name, struct 
 		return error_sys(e, errno, tried, "images");
 	int there = fstatat(w->images, places.store, &st, AT_SYMLINK_NOFOLLOW) == 0,
 	    described = store_has(w->images, w->id);
-	int keep = described && !store_is_broken(w->images, w->id);
+	int keep = described && !store_damage(w->images, w->id);
 	if (described)
 		r = merge_origins(w, !keep, e);
 	if (r >= 0 && !keep)
@@ -507,7 +520,25 @@ static int is_running(struct ve_host *host, const char *id)
 	return r < 0;
 }
 
-int image_hold(struct ve_host *host, const char *id, int ve, struct error *e)
+/* How it is mended depends on where it came from. */
+static int refuse_damaged(int images, const char *name, const char *id, const char *damage, struct error *e)
+{
+	cleanup_json struct json *j = NULL;
+	char remedy[256] = "";
+	if (image_describe(images, id, &j) == 0) {
+		const struct json *source = json_get(image_origin(j, name), "source");
+		const char *path = json_string(source, "path");
+		int n = !source ? FORMAT(remedy, "build it again: vectl image build %s", name)
+			: path  ? FORMAT(remedy, "import it again, as another: vectl image import NEW %s", path)
+				: 0;
+		if (n <= 0)
+			*remedy = 0;
+	}
+	return error_set(e, VE_E_NO_IMAGE, EBADMSG, "taking the image", *remedy ? remedy : "build or import it again",
+		"%s is damaged: %s", name, damage);
+}
+
+int image_hold(struct ve_host *host, const char *name, const char *id, int ve, struct error *e)
 {
 	static const char tried[] = "taking the image";
 	char target[IMAGE_PATH_SIZE];
@@ -522,6 +553,9 @@ int image_hold(struct ve_host *host, const char *id, int ve, struct error *e)
 	if (images < 0 || !store_has(images, id))
 		return error_set(e, VE_E_NO_IMAGE, ESTALE, tried, "try again",
 			"image %.12s was replaced and removed meanwhile", id);
+	const char *damage = store_damage(images, id);
+	if (damage)
+		return refuse_damaged(images, name, id, damage, e);
 	return symlinkat(target, ve, "image") < 0 ? error_sys(e, errno, tried, "image") : 0;
 }
 

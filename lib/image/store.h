@@ -45,8 +45,9 @@ int store_open(struct ve_host *host, int make, struct error *e);
 int store_lookup(int images, const char *name, char ret_id[IMAGE_ID_SIZE]); /* -ENOENT: no such name */
 /* By name, or by at least 8 digits of the id. `images` may be negative: there is no store. */
 int image_find(int images, const char *image, const char *tried, char ret_id[IMAGE_ID_SIZE], struct error *e);
-int store_has(int images, const char *id);       /* 1 or 0 */
-int store_is_broken(int images, const char *id); /* 1: the last verification found it so */
+int store_has(int images, const char *id); /* 1 or 0 */
+/* What is known to be wrong with it: by the last verification, or at a glance, its tree unread. NULL: nothing. */
+const char *store_damage(int images, const char *id);
 
 struct work {
 	int images, dir, lock;  /* fds; images is borrowed */

@@ -91,7 +91,7 @@ static int fill_folder(struct ve *ve, int dir, struct spec *s, const struct ve_c
 	FORMAT(text, "%u", ids.base);
 	if ((r = spec_put(s, "userns.base", text, e)) || (r = ids_link(dir, &ids, e)))
 		return r;
-	if ((r = image_hold(ve->host, id, dir, e)) || (r = check_init(ve->host, s, id, e)))
+	if ((r = image_hold(ve->host, spec_string(s, "image"), id, dir, e)) || (r = check_init(ve->host, s, id, e)))
 		return r;
 	if ((r = first_boot_write(ve->host, dir, id, o, e)))
 		return r;

@@ -265,6 +265,66 @@ test_damaged_manifest() {
 	clean_store
 }
 
+# What is known to be damaged makes no VE: by its mark, or at a glance. The refusal says how it is mended.
+refused() { # IMAGE WHAT REMEDY
+	fails 1 vectl create refused --image "$1"
+	like "$ERR" "^vectl: refused: taking the image: $1 is damaged: .*$2.*: .*again.*: $3\$"
+	[ ! -e "$VECTL_ROOT/var/lib/vectl/ve/refused" ] || die 'something of the VE is left'
+}
+
+test_create_refuses_a_damaged_image() {
+	local folder again
+	tree "$T_TMP/r"
+	tar -C "$T_TMP/r" -cf "$T_TMP.tar" .
+	ok vectl image import damaged/a "$T_TMP.tar"
+	folder=$S_IMAGES/store/$(id_of damaged/a)
+	again="vectl image import NEW $T_TMP.tar"
+	ok vectl create before --image damaged/a
+	mv "$folder/rootfs/data/gone" "$T_TMP/gone"
+	# Nothing of the tree is read by create: as long as nobody has looked, it is taken.
+	ok vectl create unseen --image damaged/a
+	ok vectl destroy unseen
+	exits 1 vectl image verify damaged/a
+	refused damaged/a 'image verify. found it broken' "$again"
+	ok vectl start before
+	mv "$T_TMP/gone" "$folder/rootfs/data/gone"
+	refused damaged/a 'image verify. found it broken' "$again"
+	ok vectl image verify damaged/a
+	ok vectl create after --image damaged/a
+	cleanup_ve before after
+
+	mv "$folder/manifest" "$T_TMP/manifest"
+	refused damaged/a 'its manifest is missing' "$again"
+	eq "$(image damaged/a "d['broken']")" true 'broken, with nobody having looked'
+	: >"$folder/manifest"
+	refused damaged/a 'its manifest is missing' "$again"
+	mv "$T_TMP/manifest" "$folder/manifest"
+	mv "$folder/rootfs" "$T_TMP/rootfs"
+	refused damaged/a 'its tree is missing' "$again"
+	# The remedy is one, and a path that has not changed is imported anew, too.
+	ok vectl image import damaged/b "$T_TMP.tar"
+	ok vectl image verify damaged/a
+	ok vectl create after --image damaged/a
+	ok vectl create path --image "$T_TMP.tar"
+	mv "$folder/manifest" "$T_TMP/manifest"
+	ok vectl create again --image "$T_TMP.tar"
+	ok vectl image verify damaged/a
+	cleanup_ve after path again
+	ok vectl image remove damaged/a damaged/b local/t
+	clean_store
+
+	# One of a template: that is how it is mended. At once, since the other tests' VEs are made from it.
+	ok vectl image build busybox
+	: >"$S_IMAGES/store/$(id_of busybox)/broken"
+	try vectl create refused --image busybox
+	local said="$STATUS $ERR"
+	ok vectl image build busybox
+	like "$said" '^1 vectl: refused: .*busybox is damaged: .*found it broken: build it again: vectl image build busybox$'
+	ok vectl create after --image busybox
+	cleanup_ve after
+	clean_store
+}
+
 # The same content again takes the place of a broken image. A VE that runs keeps what it was started with.
 test_mended_by_another_import() {
 	local id kept
