@@ -61,9 +61,14 @@ static int stay(struct cli *cli, struct ve *ve, int signalled)
 }
 
 /* What the guest said last, where that may tell why; not for what went wrong before there was a guest. */
-static int fail_with_console(struct cli *cli, struct ve *ve, time_t since)
+static int fail_with_console(struct cli *cli, struct ve *ve, time_t since, int after_stop)
 {
-	int code = ve_error_code(cli->host), status = cli_fail(cli);
+	char more[160];
+	int code = ve_error_code(cli->host);
+	/* Not where somebody else has started it, nor where it was started and is waited for. */
+	int is_down = after_stop && code != VE_E_STATE && strcmp(ve_error_tried(cli->host), "wait") != 0;
+	snprintf(more, sizeof(more), "it is stopped now, so after that: vectl start %s", ve_name(ve));
+	int status = cli_fail_and(cli, is_down ? more : NULL);
 	int may_tell = code == VE_E_FAILED || code == VE_E_TIMEOUT || code == VE_E_NO_INIT;
 
 	if (may_tell && cli->json) {
@@ -116,7 +121,7 @@ int cli_start(struct cli *cli, struct ve *ve, const struct start *start)
 	int r = ve_start(ve, &how);
 	cli_progress_clear();
 	if (r < 0)
-		return fail_with_console(cli, ve, since);
+		return fail_with_console(cli, ve, since, start->after_stop);
 	r = cli_done(cli, ve_name(ve), ve_state_name(VE_RUNNING));
 	say_notes(cli, ve);
 	if (start->console)

@@ -54,7 +54,9 @@ static int restart_one(struct cli *cli, struct ve *ve, void *p)
 	/* What cannot be started again is not stopped. */
 	if (state != VE_STOPPED && (ve_check_start(ve) < 0 || end(cli, ve, stop) < 0))
 		return cli_fail(cli);
-	return cli_start(cli, ve, &stop->start);
+	struct start start = stop->start;
+	start.after_stop = state != VE_STOPPED;
+	return cli_start(cli, ve, &start);
 }
 
 static int parse(struct cli *cli, int argc, char **argv, const struct option *options, struct stop *stop)

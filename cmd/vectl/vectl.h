@@ -180,6 +180,7 @@ int cli_console_relay(struct cli *cli, struct ve *ve);
 struct start {
 	struct ve_start_options options;
 	int foreground, console;
+	int after_stop; /* it ran, and was stopped for this */
 };
 int cli_start(struct cli *cli, struct ve *ve, const struct start *start); /* the exit status */
 int cli_parse_wait(struct cli *cli, const char *text, int *ret_wait);     /* 0, or the exit status */

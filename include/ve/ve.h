@@ -177,7 +177,8 @@ int ve_start(struct ve *ve, const struct ve_start_options *options);
 int ve_start_notes(struct ve *ve, char **ret_text);
 /*
  * Whether a start would be begun, by spec and host, whatever state the VE is in now: what to ask before a stop that is
- * to be followed by a start. 0, or as of ve_start; does nothing.
+ * to be followed by a start. 0, or as of ve_start, also for a step that is bound to fail, as far as that is seen
+ * beforehand: a mount's source that is missing, a sysctl that this kernel lacks. Does nothing.
  */
 int ve_check_start(struct ve *ve);
 /*

@@ -17,6 +17,7 @@
 #include "lib/run/devices.h"
 #include "lib/run/event.h"
 #include "lib/run/first_boot.h"
+#include "lib/run/foresee.h"
 #include "lib/run/hooks.h"
 #include "lib/run/mounts.h"
 #include "lib/run/run.h"
@@ -301,6 +302,7 @@ static const struct {
 	{OP_USER_NAMESPACE, EPERM, "run vectl outside of the chroot: the kernel refuses user namespaces inside one"},
 	{OP_OPEN_MOUNT, ENOENT, "make it, or unset the mount"},
 	{OP_OPEN_MOUNT, ELOOP, "a symbolic link is in the source: give the path that it leads to (realpath shows it)"},
+	{OP_MAKE_MOUNT, ENOENT, "make it, or unset the mount"},
 	{OP_MAKE_MOUNT, ENODEV, "this kernel does not know that file system: set another type"},
 	{OP_MAKE_MOUNT, ENOTBLK, "it wants a block device; losetup makes one of a file"},
 	{OP_MAKE_MOUNT, EINVAL, "check type and options; `dmesg` has the kernel's words"},
@@ -575,7 +577,11 @@ int ve_check_start(struct ve *ve)
 	struct error *e = host_begin(ve->host);
 	cleanup_spec struct spec *s = NULL;
 	cleanup_plan struct plan *p = NULL;
-	return error_of(ve, e, plan_start(ve, 0, &s, &p, e));
+	struct wire_report r;
+	int err = plan_start(ve, 0, &s, &p, e);
+	if (!err && foresee(p, &r))
+		err = supervisor_failed(&(struct launch){.ve = ve, .plan = p, .spec = s, .e = e}, &r);
+	return error_of(ve, e, err);
 }
 
 static void log_failure(struct ve *ve, const struct error *e)

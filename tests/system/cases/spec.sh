@@ -91,6 +91,51 @@ test_restart_refused_for_a_bad_spec_stops_nothing() {
 	ok vectl destroy --force rb
 }
 
+# What is seen beforehand, and in the words of the step that would fail.
+test_restart_refused_for_what_is_missing_stops_nothing() {
+	local json=$VECTL_ROOT/var/lib/vectl/ve/rm/ve.json init hook=$T_TMP/hook
+	# The kernel is asked for a sysctl of a VE that runs; so this one was written by hand, or came from another kernel.
+	busybox_ve rm --set sysctl.net.ipv4.ip_forward=1
+	init=$(info rm "d['pid']")
+	sed -i 's/"net.ipv4.ip_forward"/"net.ipv4.no_such_thing"/' "$json"
+	refuses '^vectl: rm: start: step sysctl: net.ipv4.no_such_thing: .*: this kernel has no such sysctl in a VE: unset it$' 1 vectl restart rm
+	ok vectl unset rm sysctl.net.ipv4.no_such_thing
+	mkdir -p "$T_TMP/source"
+	ok vectl set rm "mount.data.source=$T_TMP/source" mount.data.target=/data
+	rmdir "$T_TMP/source"
+	refuses "^vectl: rm: start: step open-mount: mount.data: $T_TMP/source: No such .*: make it, or unset the mount\$" 1 vectl restart rm
+	ln -s /usr "$T_TMP/source"
+	refuses 'a symbolic link is in the source' 1 vectl restart rm
+	ok vectl unset rm mount.data
+	ok vectl set rm "mount.disk.source=$T_TMP/no-disk" mount.disk.target=/disk mount.disk.type=ext4
+	refuses "^vectl: rm: start: step make-mount: mount.disk: $T_TMP/no-disk: No such .*: make it, or unset the mount\$" 1 vectl restart rm
+	ok vectl unset rm mount.disk
+	printf '#!/bin/sh\n' >"$hook"
+	ok vectl set rm "hooks.pre-start=$hook"
+	refuses 'is not an executable file' 1 vectl restart rm
+	ok vectl unset rm hooks.pre-start
+	eq "$(info rm "[d['state'], d['pid']]")" "[\"running\", $init]" 'after refused restarts'
+	ok vectl restart rm
+	ok vectl destroy --force rm
+}
+
+# What only the start itself finds out: then it is down, and the error says so; of a start alone it does not.
+test_restart_that_fails_says_that_it_is_stopped() {
+	local json=$VECTL_ROOT/var/lib/vectl/ve/rs/ve.json
+	busybox_ve rs --set sysctl.net.ipv4.ip_forward=1
+	sed -i 's/"net.ipv4.ip_forward": *"1"/"net.ipv4.ip_forward": "many"/' "$json"
+	exits 1 vectl restart rs
+	like "$ERR" '^vectl: rs: start: step sysctl: .*: set another; it is stopped now, so after that: vectl start rs$'
+	eq "$(state rs)" stopped
+	exits 1 vectl restart rs --json
+	unlike "$OUT" 'it is stopped now'
+	exits 1 vectl start rs
+	unlike "$ERR" 'it is stopped now'
+	ok vectl unset rs sysctl.net.ipv4.ip_forward
+	ok vectl restart rs --wait=ready
+	ok vectl destroy --force rs
+}
+
 test_on_exit_restart() {
 	local crashing='init=/bin/sh,-c,echo up; exit 3'
 	ok vectl create ox --image busybox --set boot.on_exit=restart --set "$crashing"
