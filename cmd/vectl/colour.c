@@ -44,8 +44,9 @@ int colour_wanted(const struct cli *cli)
 
 const char *colour_of(const char *word)
 {
-	for (size_t i = 0; word && i < sizeof(colours) / sizeof(colours[0]); i++)
-		if (!strcmp(word, colours[i].word))
+	size_t n = word ? strcspn(word, " ") : 0; /* stopped (suspended) */
+	for (size_t i = 0; n && i < sizeof(colours) / sizeof(colours[0]); i++)
+		if (strlen(colours[i].word) == n && !strncmp(word, colours[i].word, n))
 			return colours[i].begin;
 	return "";
 }

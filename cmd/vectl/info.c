@@ -125,8 +125,6 @@ static void print_rows(yajl_val ve, int stopped)
 			continue;
 		}
 		yajl_val v = json_at(ve, row->key);
-		if (!v && !strcmp(row->key, "suspended")) /* told by the spec alone */
-			v = json_at(json_at(ve, "spec"), row->key);
 		if (is_empty(v) || (stopped && running) || is_no_number(row, v))
 			continue;
 		if (group)

@@ -80,6 +80,7 @@ static const struct column {
 	{"pid", {"PID", .right = 1}, cell_count, 0},
 	{"boot", {"BOOT", .right = 1}, cell_count, 0},
 	{"labels", {"LABELS", .flex = 1}, cell_labels, 0},
+	{"suspended", {"SUSPENDED", .flex = 1}, cell_text, 0},
 };
 enum { N_COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 
@@ -170,6 +171,15 @@ static int wanted(const struct request *q, yajl_val ve)
 	return value && (!equals || !strcmp(value, equals + 1));
 }
 
+/* One that is suspended is no state of its own, but nobody shall wonder why it does not start. */
+static void show_cell(const struct column *c, yajl_val ve, char *cell)
+{
+	c->show(json_at(ve, c->key), cell);
+	size_t used = strlen(cell);
+	if (c->heading.state && json_text(json_at(ve, "suspended")))
+		snprintf(cell + used, CELL - used, " (suspended)");
+}
+
 static int print_table(const struct cli *cli, const struct request *q, yajl_val ves)
 {
 	struct table_column headings[COLUMNS_MAX];
@@ -183,7 +193,7 @@ static int print_table(const struct cli *cli, const struct request *q, yajl_val 
 		yajl_val ve = YAJL_GET_ARRAY(ves)->values[i];
 		for (size_t c = 0; wanted(q, ve) && c < q->n; c++) {
 			char cell[CELL] = "";
-			q->chosen[c]->show(json_at(ve, q->chosen[c]->key), cell);
+			show_cell(q->chosen[c], ve, cell);
 			table_add(t, cell);
 		}
 	}

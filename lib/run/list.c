@@ -106,6 +106,11 @@ static void write_ve(
 	write_memory(w, rt);
 	jw_array(w, "addresses");
 	jw_end(w);
+	const char *suspended = json_string(s, "suspended");
+	if (suspended)
+		jw_string(w, "suspended", suspended);
+	else
+		jw_null(w, "suspended");
 	const struct json *labels = json_get(s, "labels");
 	if (labels)
 		jw_copy(w, "labels", labels);

@@ -72,13 +72,27 @@ test_suspended() {
 	ok vectl set su 'suspended=unpaid bill of May'
 	eq "$(state su)" running 'state after `set suspended`'
 	eq "$(info su "d['pending']")" '[]' 'what waits for the next start'
+	ok vectl list -o name,state,suspended
+	like "$OUT" '^su +running \(suspended\) +unpaid bill of May$'
 	refuses 'suspended: unpaid bill of May: .*vectl unset su suspended' 4 vectl restart su
 	eq "$(info su "d['pid']")" "$init" 'init after a refused restart'
 	ok vectl stop su
 	refuses 'unpaid bill of May' 4 vectl start su
 	refuses 'unpaid bill of May' 4 vectl start --all
 	eq "$(state su)" stopped
+	ok vectl list
+	like "$OUT" '^su +stopped \(suspended\) +busybox '
+	ok vectl list --state stopped --names
+	like "$OUT" '^su$'
+	ok vectl list --state running --names
+	unlike "$OUT" '^su$'
+	ok vectl list --json
+	eq "$(json "[(v['state'], v['suspended']) for v in d['ves'] if v['name'] == 'su']" <<<"$OUT")" '[["stopped", "unpaid bill of May"]]'
+	eq "$(info su "[d['state'], d['suspended']]")" '["stopped", "unpaid bill of May"]'
 	ok vectl unset su suspended
+	ok vectl list
+	like "$OUT" '^su +stopped +busybox '
+	eq "$(info su "d['suspended']")" null
 	ok vectl start su
 	ok vectl destroy --force su
 }
