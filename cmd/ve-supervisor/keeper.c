@@ -17,16 +17,18 @@
 
 #include "cmd/ve-supervisor/event.h"
 #include "cmd/ve-supervisor/keeper.h"
+#include "cmd/ve-supervisor/log.h"
 #include "cmd/ve-supervisor/supervisor.h"
 #include "cmd/ve-supervisor/sys.h"
 #include "config.h"
 
 static struct keeper {
 	struct boot boot;
-	int layer[16];      /* detached trees, by the plan's numbers */
-	int notify;         /* the guest's readiness socket */
-	int sync;           /* the keeper's end; -1 between boots */
-	int pidfd, console; /* of this boot's init */
+	unsigned boots_before; /* the start */
+	int layer[16];         /* detached trees, by the plan's numbers */
+	int notify;            /* the guest's readiness socket */
+	int sync;              /* the keeper's end; -1 between boots */
+	int pidfd, console;    /* of this boot's init */
 	pid_t init, entrant, server;
 	int server_sock;
 	int64_t booted; /* when init was exec'd, CLOCK_MONOTONIC in milliseconds */
@@ -80,6 +82,12 @@ static void report_sync(const struct sync_message *m, int kind)
 	report(&r);
 }
 
+/* As the console's log counts them, over stops. */
+static unsigned boots(void)
+{
+	return k.boots_before + k.boot.number;
+}
+
 static void write_state(const char *state)
 {
 	char body[STATE_RECORD];
@@ -105,6 +113,7 @@ static void write_state(const char *state)
 		{"init", {k.init, k.init ? start_time(k.init) : 0}, 2},
 		{"ids", {plan->owner, plan->base}, 2},
 		{"boot", {k.boot.number}, 1},
+		{"boots", {boots()}, 1},     /* before this start too */
 		{"ran", {k.booted != 0}, 1}, /* whether an init was exec'd at all */
 		{"started", {since[0].tv_sec, since[1].tv_sec * 1000000000ull + since[1].tv_nsec}, 2},
 	};
@@ -219,7 +228,7 @@ static void let_init_exec(void)
 	close(k.sync);
 	k.sync = -1;
 	k.booted = now_ms();
-	event_boot(k.restarting ? "restarted" : k.boot.number > 1 ? "rebooted" : "running", k.boot.number);
+	event_boot(k.restarting ? "restarted" : k.boot.number > 1 ? "rebooted" : "running", boots());
 	write_state("running");
 }
 
@@ -267,6 +276,7 @@ static int spawn_server(void)
 			.console = -1,
 			.init = k.init,
 			.boot = k.boot.number,
+			.boots_before = k.boots_before,
 		};
 		const struct wire_step *log = wire_find(plan, OP_CONSOLE_LOG);
 		s.log_limit = log ? log->n[0] : 0;
@@ -608,7 +618,7 @@ static int from_server(void)
 		return 0;
 	tokens--;
 	if (m.kind == SYNC_READY)
-		event_boot("ready", k.boot.number);
+		event_boot("ready", boots());
 	if (m.kind == SYNC_STOPPING && !k.ending)
 		event_stopping();
 	if (oom_kills)
@@ -712,6 +722,7 @@ int main(void)
 	k.first = 1;
 	k.boot.number = 1;
 	k.boot.cgroup = SFD_CGROUP_ROOT;
+	k.boots_before = log_boots((const int[]){SFD_LOG0, SFD_LOG1});
 	write_state("starting");
 	first_boot();
 	struct wire_report w = {.kind = REPORT_RUNNING, .pid = k.init};

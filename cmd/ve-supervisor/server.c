@@ -175,7 +175,7 @@ static void new_boot(const struct sync_message *m, int console)
 	if (v.sequence || !restore(m->step)) {
 		v.ready = 0;
 		v.status[0] = 0;
-		log_mark(&v.log, "boot", m->step);
+		log_boot(&v.log, v.s->boots_before + m->step);
 	}
 	v.s->boot = m->step;
 	write_state();

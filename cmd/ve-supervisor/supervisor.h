@@ -99,8 +99,8 @@ struct server {
 	int memory;  /* memory.events, or what is none */
 	int console; /* master of this boot, or -1 */
 	pid_t init;
-	unsigned boot;
-	uint64_t log_limit; /* bytes a file */
+	unsigned boot, boots_before; /* since the start; before it */
+	uint64_t log_limit;          /* bytes a file */
 };
 /* Keeper to server. BOOT brings the console's master. */
 enum server_message_kind { SERVER_BOOT = 1, SERVER_NOTE };

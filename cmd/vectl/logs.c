@@ -68,63 +68,89 @@ static size_t boot_start(const char *text, size_t size, time_t since)
 	return size;
 }
 
-/* The line at `at` is where a boot begins; then when. */
-static int is_mark(const char *text, size_t size, size_t at, time_t *ret_began)
+struct boot_mark {
+	size_t at;
+	long number;
+	time_t began;
+};
+
+/* Whether the line at `at` is where a boot begins. */
+static int is_mark(const char *text, size_t size, size_t at, struct boot_mark *ret)
 {
-	char line[128];
+	char line[128], *comma;
 	struct tm tm = {0};
-	const char *end = memchr(text + at, '\n', size - at), *comma;
+	const char *end = memchr(text + at, '\n', size - at);
 
 	if ((at && text[at - 1] != '\n') || size - at < sizeof(mark) || memcmp(text + at, mark, sizeof(mark) - 1) ||
 		!end)
 		return 0;
 	snprintf(line, sizeof(line), "%.*s", (int)(end - text - (ptrdiff_t)at < 127 ? end - text - (ptrdiff_t)at : 127),
 		text + at);
-	comma = strchr(line, ',');
-	if (!comma || !strptime(comma, ", %Y-%m-%d %H:%M:%S", &tm))
+	long number = strtol(line + sizeof(mark) - 1, &comma, 10);
+	if (!strptime(comma, ", %Y-%m-%d %H:%M:%S", &tm))
 		return 0;
-	*ret_began = timegm(&tm);
+	*ret = (struct boot_mark){at, number, timegm(&tm)};
 	return 1;
 }
 
-/* The next boot's mark from `at` on; `size`: none. */
-static size_t next_boot(const char *text, size_t size, size_t at, time_t *ret_began)
+/* The next boot's mark from `at` on; 0: none, and ret->at is `size`. */
+static int next_boot(const char *text, size_t size, size_t at, struct boot_mark *ret)
 {
-	while (at < size && !is_mark(text, size, at, ret_began)) {
+	while (at < size && !is_mark(text, size, at, ret)) {
 		const char *end = memchr(text + at, '\n', size - at);
 		at = end ? (size_t)(end + 1 - text) : size;
 	}
-	return at;
+	if (at >= size)
+		*ret = (struct boot_mark){.at = size};
+	return at < size;
 }
 
-static long count_boots(const char *text, size_t size)
+/* The boot of that number, the last of them where there are more (the guest can print such a line); else 0. */
+static int boot_by_number(const char *text, size_t size, long number, struct boot_mark *ret)
 {
-	time_t ignored;
-	long n = 0;
-	for (size_t at = 0; (at = next_boot(text, size, at, &ignored)) < size; at++)
+	int found = 0;
+	struct boot_mark m;
+	for (size_t at = 0; next_boot(text, size, at, &m); at = m.at + 1)
+		if (m.number == number) {
+			*ret = m;
+			found = 1;
+		}
+	return found;
+}
+
+/* The last is 0, the one before -1. */
+static int boot_from_end(const char *text, size_t size, long which, struct boot_mark *ret)
+{
+	long n = which;
+	struct boot_mark m;
+	for (size_t at = 0; next_boot(text, size, at, &m); at = m.at + 1)
 		n++;
-	return n;
+	if (n < 1)
+		return 0;
+	next_boot(text, size, 0, ret);
+	while (--n)
+		next_boot(text, size, ret->at + 1, ret);
+	return 1;
 }
 
 /* From where to where the log holds what is wanted. -1: it has no such boot. */
 static int select_part(const struct selection *s, const char *text, size_t size, size_t *ret_from, size_t *ret_to)
 {
 	size_t from = 0, to = size;
-	time_t began;
+	struct boot_mark m;
 
 	if (s->has_boot) {
-		long n = count_boots(text, size), wanted = s->boot > 0 ? s->boot : n + s->boot;
-		if (wanted < 1 || wanted > n)
+		if (!(s->boot > 0 ? boot_by_number : boot_from_end)(text, size, s->boot, &m))
 			return -1;
-		for (from = next_boot(text, size, 0, &began); --wanted;)
-			from = next_boot(text, size, from + 1, &began);
-		to = next_boot(text, size, from + 1, &began);
+		from = m.at;
+		next_boot(text, size, from + 1, &m);
+		to = m.at;
 	}
 	if (s->since) {
-		size_t at = next_boot(text, size, from, &began);
-		while (at < to && began < s->since)
-			at = next_boot(text, size, at + 1, &began);
-		from = at < to ? at : to;
+		next_boot(text, size, from, &m);
+		while (m.at < to && m.began < s->since)
+			next_boot(text, size, m.at + 1, &m);
+		from = m.at < to ? m.at : to;
 	}
 	*ret_from = from + tail_start(text + from, to - from, s->lines);
 	*ret_to = to;
@@ -134,10 +160,16 @@ static int select_part(const struct selection *s, const char *text, size_t size,
 static int no_such_boot(struct cli *cli, const char *name, const struct selection *s, const char *text, size_t size)
 {
 	char wrong[128];
-	snprintf(wrong, sizeof(wrong), "there is no boot %ld in its log, which has %ld", s->boot,
-		count_boots(text, size));
-	return cli_error(
-		cli, name, "logs", ENOENT, wrong, "0 is the last, -1 the one before, 1 the first that is kept");
+	struct boot_mark first, last;
+	if (!next_boot(text, size, 0, &first) || !boot_from_end(text, size, 0, &last))
+		snprintf(wrong, sizeof(wrong), "its log has no boot yet");
+	else if (first.number == last.number)
+		snprintf(wrong, sizeof(wrong), "its log has no boot %ld but boot %ld", s->boot, last.number);
+	else
+		snprintf(wrong, sizeof(wrong), "its log has no boot %ld but boots %ld to %ld", s->boot, first.number,
+			last.number);
+	return cli_error(cli, name, "logs", ENOENT, wrong,
+		"-b 0 is the last, -b -1 the one before, others as their first line says");
 }
 
 void logs_print_last(struct ve *ve, time_t since, int lines, const char *prefix, FILE *out)

@@ -96,7 +96,7 @@ static void write_ve(
 		struct timespec now;
 		clock_gettime(CLOCK_BOOTTIME, &now);
 		jw_integer(w, "pid", rt->init);
-		jw_integer(w, "boot", rt->boot);
+		jw_integer(w, "boot", rt->boots);
 		jw_double(w, "uptime", (now.tv_sec * 1e9 + now.tv_nsec - (double)rt->started_ns) / 1e9);
 	} else {
 		jw_null(w, "pid");

@@ -227,7 +227,7 @@ static void write_sample(struct json_writer *w, const struct sample *s, const st
 	else
 		jw_bool(w, "ready", ready);
 	if (s->rt.alive && s->rt.init) {
-		jw_integer(w, "boot", s->rt.boot);
+		jw_integer(w, "boot", s->rt.boots);
 		jw_double(w, "uptime", (now.tv_sec * 1e9 + now.tv_nsec - (double)s->rt.started_ns) / 1e9);
 	} else {
 		jw_null(w, "boot");

@@ -95,6 +95,8 @@ static void parse_keeper(const char *r, struct runtime *rt)
 	rt->base = b > UINT32_MAX ? 0 : (uint32_t)b;
 	numbers(r, "boot", UINT_MAX, &a, &b);
 	rt->boot = (unsigned)a;
+	numbers(r, "boots", UINT_MAX, &a, &b);
+	rt->boots = a ? (unsigned)a : rt->boot; /* a keeper of an earlier version does not count on */
 	numbers(r, "started", INT64_MAX, &a, &b);
 	rt->started = (int64_t)a;
 	rt->started_ns = b > INT64_MAX ? 0 : (int64_t)b;

@@ -20,6 +20,7 @@ struct runtime {
 	uint32_t owner, base;
 	int privileged;     /* started without a user namespace; root's own record, unlike what is above */
 	unsigned boot;      /* 1 is the first boot since `vectl start` */
+	unsigned boots;     /* its number over all starts, as the console's log has it */
 	int64_t started;    /* seconds since 1970, of this boot */
 	int64_t started_ns; /* CLOCK_BOOTTIME, of this boot */
 	char cgroup[512];   /* absolute path of the VE's cgroup folder NAME */

@@ -207,18 +207,18 @@ Test(console_log, marks)
 	size_t size;
 
 	log_open(&l, fd, LIMIT);
-	log_mark(&l, "boot", 1);
+	log_boot(&l, 1);
 	cr_assert_eq(ve_console_log(&ve, &a, &size), 0);
 	expect_mark(a, "--- boot 1, ");
 	log_write(&l, "login: ", 7);
-	log_mark(&l, "boot", 4294967295u);
+	log_boot(&l, 4294967295u);
 	cr_assert_eq(ve_console_log(&ve, &b, &size), 0);
 	cr_assert_eq(strncmp(b + strlen(a), "login: \n", 8), 0);
 	expect_mark(b + strlen(a) + 8, "--- boot 4294967295, ");
 	log_write(&l, "halted", 6);
 	open_files();
 	log_open(&l, fd, LIMIT);
-	log_mark(&l, "boot", 2);
+	log_boot(&l, 2);
 	cr_assert_eq(ve_console_log(&ve, &c, &size), 0);
 	cr_assert_eq(strncmp(c + strlen(b), "halted\n", 7), 0);
 	expect_mark(c + strlen(b) + 7, "--- boot 2, ");
@@ -235,6 +235,43 @@ static void put(int i, const char *header, const char *text)
 	memcpy(b + LOG_HEADER, text, strlen(text) + 1);
 	cr_assert_eq(ftruncate(fd[i], 0), 0);
 	cr_assert_eq(pwrite(fd[i], b, LOG_HEADER + strlen(text), 0), (ssize_t)(LOG_HEADER + strlen(text)));
+}
+
+/* Boots are counted in the header, so that the count outlasts the marks, and nothing of the guest's can be taken for
+ * it. */
+Test(console_log, boots_are_counted)
+{
+	struct log l;
+	char lines[LIMIT / 2];
+
+	cr_expect_eq(log_boots(fd), 0);
+	memset(lines, '\n', sizeof(lines));
+	for (unsigned boot = 1; boot <= 20; boot++) {
+		open_files();
+		cr_expect_eq(log_boots(fd), boot - 1);
+		log_open(&l, fd, LIMIT);
+		log_boot(&l, boot);
+		cr_expect_eq(log_boots(fd), boot);
+		log_write(&l, "--- boot 77, 2026-01-31 12:00:00 UTC ---\n", 42);
+		/* Past all marks, in some of the rounds. */
+		for (unsigned i = 0; i < boot % 7; i++)
+			log_write(&l, lines, sizeof(lines));
+	}
+	char header[32];
+	FORMAT(header, "%llu 20", (unsigned long long)l.sequence);
+	expect_header(l.current, header);
+	open_files();
+	cr_expect_eq(log_boots(fd), 20);
+	/* Files of versions that did not count begin anew, and so does what is no number. */
+	put(0, "vectl-console 7", "--- boot 3, \n");
+	put(1, "vectl-console 8 x", "");
+	cr_expect_eq(log_boots(fd), 0);
+	put(1, "vectl-console 8 99999999999", "");
+	cr_expect_eq(log_boots(fd), 0);
+	put(1, "vectl-console 8 5", "");
+	cr_expect_eq(log_boots(fd), 5);
+	put(1, "something else 8 5", "");
+	cr_expect_eq(log_boots(fd), 0);
 }
 
 Test(console_log, the_older_comes_first)

@@ -25,7 +25,7 @@ test_life() {
 	eq "$(told e1)" 'created starting running:1 changed:stop.timeout,labels.a paused resumed stopping:host stopped:poweroff:host'
 	ok vectl start e1
 	ok vectl stop --force e1
-	like "$(told e1)" 'starting running:1 stopping:host stopped:killed:host$'
+	like "$(told e1)" 'starting running:2 stopping:host stopped:killed:host$'
 	eq "$(vectl events e1 --json | tail -n 1 | json "d['signal']")" 9
 	ok vectl rename e1 e2
 	like "$(told e2)" 'stopped:killed:host renamed$'
@@ -45,7 +45,7 @@ test_what_happens_by_itself() {
 	ok vectl set e1 'init=/bin/sh,-c,exit 7'
 	ok vectl start e1
 	ok vectl wait e1 --state stopped --timeout 20
-	like "$(told e1)" 'running:1 stopped:exited:guest$'
+	like "$(told e1)" 'running:3 stopped:exited:guest$'
 	eq "$(vectl events e1 --json -n 1 | json "d['status']")" 7
 	ok vectl destroy --force e1
 }
@@ -119,6 +119,6 @@ test_systemd_is_ready() {
 	ok vectl start e1 --wait=ready
 	try vectl exec e1 -- systemctl poweroff
 	ok vectl wait e1 --state stopped --timeout 60
-	like "$(told e1)" 'running:1 ready:1( stopping:guest)? stopped:poweroff:guest$'
+	like "$(told e1)" 'running:2 ready:2( stopping:guest)? stopped:poweroff:guest$'
 	ok vectl destroy --force e1
 }

@@ -204,6 +204,14 @@ test_colour() {
 	ok vectl destroy --force t1
 }
 
+json_lines() { # EXPRESSION EVENT <LINES: of each event of that kind
+	python3 -c '
+import json, sys
+print(*[eval(sys.argv[1]) for d in map(json.loads, sys.stdin) if d["event"] == sys.argv[2]])' "$@"
+}
+
+eq_boot() { [ "$(info "$1" "d['boot']")" = "$2" ]; }
+
 test_logs_of_a_boot() {
 	ok vectl create t1 --image busybox
 	ok vectl set t1 'init=/bin/sh,-c,echo first; exit 0'
@@ -220,10 +228,30 @@ test_logs_of_a_boot() {
 	like "$(vectl logs t1 -b 1)" first
 	eq "$(vectl logs t1 -b 1 -n 1 | tr -d '\r')" first
 	eq "$(vectl logs t1 -b -1 -n 1 --json | json "d['lines']")" '["first"]'
+	like "$(vectl logs t1 -b 2)" second
+	# One number for a boot, over stops, whoever tells it.
+	eq "$(vectl logs t1 | sed -n 's/^--- \(boot [0-9]*\),.*/\1/p')" $'boot 1\nboot 2'
+	eq "$(vectl events t1 --json | json_lines "d['boot']" running)" '1 2'
+	ok vectl set t1 'init=/bin/sh,-c,echo third; exec /sbin/init'
+	ok vectl start t1 --wait=ready
+	eq "$(info t1 "d['boot']")" 3
+	try vectl exec t1 -- reboot
+	until_ 20 eq_boot t1 4
+	like "$(vectl logs t1 -b 4)" '^--- boot 4, .* UTC ---'
+	ok vectl stop --force t1
+	# The guest may print what it likes: counted is what is kept apart from that.
+	ok vectl set t1 'init=/bin/sh,-c,echo "--- boot 70, 2026-01-31 12:00:00 UTC ---"; exit 0'
+	ok vectl start t1
+	ok vectl wait t1 --state stopped --timeout 20
+	ok vectl set t1 'init=/bin/sh,-c,exit 0'
+	ok vectl start t1
+	ok vectl wait t1 --state stopped --timeout 20
+	like "$(vectl logs t1 -b 6)" '^--- boot 6, .* UTC ---'
 	like "$(vectl logs t1 --since 1h)" second
 	eq "$(vectl logs t1 --since @99999999999)" ''
-	fails 1 vectl logs t1 -b 3
-	fails 1 vectl logs t1 -b -2
+	fails 1 vectl logs t1 -b 9
+	like "$ERR" '^vectl: t1: logs: its log has no boot 9 but boots 1 to 6: -b 0 is the last, .*'
+	fails 1 vectl logs t1 -b -7
 	fails 2 vectl logs t1 -b last
 	fails 2 vectl logs t1 -f -b 1
 	ok vectl destroy --force t1
