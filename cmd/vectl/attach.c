@@ -24,7 +24,8 @@ int enter_status(struct cli *cli, const char *name, int result)
 {
 	if (result >= 0)
 		return result;
-	cli_error(cli, name, "waiting for the command", -result, "its exit status was lost", "see 'vectl logs'");
+	cli_error(cli, name, "waiting for the command", -result, "its exit status was lost",
+		"the VE may have ended: look at `vectl list` and `vectl logs`");
 	return EXIT_OWN_FAILURE;
 }
 

@@ -83,7 +83,8 @@ static int exec_on_streams(struct cli *cli, const char *name, struct ve_exec_opt
 		return r;
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (terminal_is(fd) && (r = relay_terminal(&s, fd)) < 0)
-			return cli_error(cli, name, "making a pipe", -r, strerror(-r), NULL);
+			return cli_error(
+				cli, name, "making a pipe", -r, strerror(-r), "let vectl open more files: ulimit -n");
 	o->stdin_fd = s.fds[STDIN_FILENO];
 	o->stdout_fd = s.fds[STDOUT_FILENO];
 	o->stderr_fd = s.fds[STDERR_FILENO];
@@ -101,7 +102,7 @@ static int add_env(struct cli *cli, const char ***env, size_t *n, const char *en
 		return cli_usage(cli, "exec", "--env=%s: it is KEY=VALUE", entry);
 	grown = realloc(*env, (*n + 2) * sizeof(*grown));
 	if (!grown)
-		return cli_error(cli, NULL, "reading --env", ENOMEM, strerror(ENOMEM), NULL);
+		return cli_error(cli, NULL, "reading --env", ENOMEM, strerror(ENOMEM), "free some memory");
 	*env = grown;
 	grown[(*n)++] = entry;
 	grown[*n] = NULL;

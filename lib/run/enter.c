@@ -96,7 +96,8 @@ static uint32_t put_strings(char *to, size_t *at, const char *const *list)
 static int check_request(const struct ve_exec_options *o, struct error *e)
 {
 	if (o->flags & ~(VE_EXEC_TTY | VE_EXEC_LOGIN))
-		return error_set(e, VE_E_USAGE, EINVAL, TRIED, "", "unknown flags 0x%x", o->flags);
+		return error_set(e, VE_E_USAGE, EINVAL, TRIED, "give it VE_EXEC_TTY, VE_EXEC_LOGIN or both",
+			"unknown flags 0x%x", o->flags);
 	if ((!o->argv || !o->argv[0]) && !(o->flags & VE_EXEC_LOGIN))
 		return error_set(e, VE_E_USAGE, EINVAL, TRIED, "give a command", "no command");
 	if (o->cwd && o->cwd[0] != '/')
@@ -120,7 +121,8 @@ static int make_request(const struct ve_exec_options *o, struct error *e)
 
 	size += (o->user ? strlen(o->user) + 1 : 0) + (o->cwd ? strlen(o->cwd) + 1 : 0);
 	if (size > ENTER_REQUEST_MAX)
-		return error_set(e, VE_E_USAGE, E2BIG, TRIED, "", "arguments and environment are too long");
+		return error_set(e, VE_E_USAGE, E2BIG, TRIED, enter_remedy(ENTER_EXEC, E2BIG),
+			"arguments and environment are too long");
 	text = calloc(1, size);
 	if (!text)
 		return error_sys(e, ENOMEM, TRIED, "request");
@@ -175,7 +177,8 @@ static int open_plan(struct ve *ve, uint32_t *ret_base, struct error *e)
 	if (fd < 0 || fstat(fd, &st) < 0 || pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
 		return error_sys(e, errno ? errno : EIO, TRIED, "plan");
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 022)
-		return error_set(e, VE_E_FAILED, EPERM, TRIED, "", "the runtime folder's plan is not root's alone");
+		return error_set(e, VE_E_FAILED, EPERM, TRIED, enter_remedy(ENTER_PLAN, EPERM),
+			"the runtime folder's plan is not root's alone");
 	if (h.magic != WIRE_MAGIC) {
 		(void)FORMAT(remedy, "vectl restart %s", ve->name);
 		return error_set(e, VE_E_STATE, EBADMSG, TRIED, remedy,
@@ -299,33 +302,38 @@ static int step_failed(const struct enter_report *report, const struct ve_exec_o
 	int err = report->err > 0 && report->err < 4096 ? report->err : EIO, r;
 
 	if (report->step >= ENTER_STEP_COUNT)
-		return error_set(e, VE_E_FAILED, EBADMSG, TRIED, "", "ve-enter said something unknown");
-	const char *tried = steps[report->step].tried;
+		return error_set(e, VE_E_FAILED, EBADMSG, TRIED, enter_remedy(ENTER_REQUEST, EBADMSG),
+			"ve-enter said something unknown");
+	const char *tried = steps[report->step].tried, *remedy = enter_remedy((int)report->step, err);
 
 	switch (report->step) {
 	case ENTER_EXEC:
 		if (err == ENOENT || err == ENOTDIR)
-			r = error_set(e, VE_E_NO_COMMAND, ENOENT, tried, "", "%s: no such command", command);
+			r = error_set(e, VE_E_NO_COMMAND, ENOENT, tried,
+				o->argv && o->argv[0]
+					? enter_remedy(ENTER_EXEC, ENOENT)
+					: "name one that is there in its /etc/passwd, or a command: vectl attach NAME "
+					  "-- COMMAND",
+				"%s: no such command", command);
 		else
-			r = error_set(e, VE_E_NOT_EXECUTABLE, err, tried, "", "%s: %s", command, strerror(err));
+			r = error_set(e, VE_E_NOT_EXECUTABLE, err, tried, remedy, "%s: %s", command, strerror(err));
 		break;
 	case ENTER_USER_UNKNOWN:
-		r = error_set(e, VE_E_FAILED, EINVAL, tried, "name one of its /etc/passwd", "no user '%s'", user);
+		r = error_set(e, VE_E_FAILED, EINVAL, tried, remedy, "no user '%s'", user);
 		break;
 	case ENTER_USER:
 	case ENTER_GROUPS:
-		r = error_set(e, VE_E_FAILED, err, tried, "see its /etc/passwd and /etc/group", "%s: %s", user,
+		r = error_set(e, VE_E_FAILED, err, tried, remedy, "%s: %s", user,
 			err == EINVAL ? "the file or the user's line in it is malformed" : strerror(err));
 		break;
 	case ENTER_CWD:
-		r = error_set(e, VE_E_FAILED, err, tried, "", "%s: %s", o->cwd ? o->cwd : "/", strerror(err));
+		r = error_set(e, VE_E_FAILED, err, tried, remedy, "%s: %s", o->cwd ? o->cwd : "/", strerror(err));
 		break;
 	case ENTER_SECCOMP:
-		r = error_set(e, VE_E_FAILED, err, tried, "restart the VE", "%s; nothing was executed without it",
-			strerror(err));
+		r = error_set(e, VE_E_FAILED, err, tried, remedy, "%s; nothing was executed without it", strerror(err));
 		break;
 	default:
-		r = error_set(e, VE_E_FAILED, err, tried, "", "%s", strerror(err));
+		r = error_set(e, VE_E_FAILED, err, tried, remedy, "%s", strerror(err));
 	}
 	snprintf(e->step, sizeof(e->step), "%s", steps[report->step].name);
 	if (report->step == ENTER_EXEC)
@@ -388,7 +396,8 @@ static int await_exec(struct ve *ve, struct ve_process *p, int report_fd, int64_
 			return step_failed(&report, o, e);
 	}
 	if (o->flags & VE_EXEC_TTY && p->tty < 0)
-		return error_set(e, VE_E_FAILED, EPIPE, TRIED, "", "the VE ended, or ve-enter did");
+		return error_set(e, VE_E_FAILED, EPIPE, TRIED, "look at `vectl list` and `vectl logs NAME`",
+			"the VE ended, or ve-enter did");
 	return 0;
 }
 
@@ -439,7 +448,8 @@ int exec_within(struct ve *ve, const struct ve_exec_options *options, int timeou
 
 	snprintf(e->ve, sizeof(e->ve), "%s", ve->name);
 	if (!options || options->size < offsetof(struct ve_exec_options, rows))
-		return error_set(e, VE_E_USAGE, EINVAL, TRIED, "", "options without their size");
+		return error_set(e, VE_E_USAGE, EINVAL, TRIED, "set `size` to that of the structure",
+			"options without their size");
 	memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
 	r = check_request(&o, e);
 	if (r == 0 && !(o.flags & VE_EXEC_TTY))
@@ -482,7 +492,11 @@ int exec_within(struct ve *ve, const struct ve_exec_options *options, int timeou
 
 int ve_exec(struct ve *ve, const struct ve_exec_options *options, struct ve_process **ret)
 {
-	return exec_within(ve, options, -1, ret);
+	struct error *e = &ve->host->error;
+	int r = exec_within(ve, options, -1, ret);
+	if (r < 0 && !*e->remedy && e->code != VE_E_INTERRUPTED)
+		snprintf(e->remedy, sizeof(e->remedy), "%s", enter_remedy(-1, e->errnum));
+	return error_of(ve, e, r);
 }
 
 /* ---- the process */

@@ -63,6 +63,10 @@ enum enter_step {
 		ENTER_STEP_COUNT
 };
 
+/* What to do about the failure of a step with that errno; step -1: of libve's own part. "NAME" is the VE's. Never NULL.
+ */
+const char *enter_remedy(int step, int err);
+
 struct enter_report {
 	uint32_t step; /* enum enter_step */
 	int32_t err;   /* positive errno; 0 with TTY_READY, which carries the pty's master */

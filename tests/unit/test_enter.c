@@ -8,7 +8,23 @@
 #include "cmd/ve-enter/account.h"
 #include "lib/base/util.h"
 
+#include "lib/run/enter_wire.h"
+
 TestSuite(enter, .timeout = 20);
+
+/* Whatever fails, something is said that can be done; and it fits where it is put. */
+Test(enter, each_failure_has_a_remedy)
+{
+	for (int step = -1; step < ENTER_STEP_COUNT; step++)
+		for (int err = 1; err < 134; err++) {
+			const char *remedy = enter_remedy(step, err);
+			cr_expect(*remedy && strlen(remedy) < 200, "step %d, errno %d: '%s'", step, err, remedy);
+		}
+	cr_expect(strstr(enter_remedy(ENTER_EXEC, ENOENT), "install it"));
+	cr_expect(strstr(enter_remedy(ENTER_CWD, ENOENT), "--cwd"));
+	cr_expect(strstr(enter_remedy(ENTER_SECCOMP, EPERM), "vectl restart NAME"));
+	cr_expect(strstr(enter_remedy(-1, EMFILE), "ulimit -n"));
+}
 
 static int find(const char *text, const char *user, struct account *ret)
 {

@@ -78,6 +78,45 @@ test_output_closed_early() {
 	until_ 5 sh -c '! vectl exec e1 -- ps | grep -q "[y]es"'
 }
 
+# says STATUS WRONG REMEDY COMMAND...: one line, "vectl: e1: what was tried: WRONG: REMEDY".
+says() {
+	local status=$1 wrong=$2 remedy=$3
+	shift 3
+	fails "$status" "$@"
+	like "$ERR" "^vectl: e1: [^:]+: $wrong: $remedy"
+}
+
+# Each error of exec and attach says what to do, and names the VE in what can be pasted.
+test_errors_say_what_to_do() {
+	guest e1 sh -c 'printf "echo script\n" >/root/plain; printf "#!/no/such/shell\n" >/root/gone; printf "#!/bin/sh\n" >/root/closed
+		chmod 755 /root/plain /root/gone; ln -sf loop /root/loop; mkdir -p /root/mine; chmod 700 /root /root/mine'
+	says 127 '/no/such/command: no such command' 'install it in the VE' vectl exec e1 -- /no/such/command
+	says 127 'nosuchcommand: no such command' 'install it in the VE' vectl exec e1 -- nosuchcommand
+	says 127 '/root/gone: no such command' '.*what its first line names must be there' vectl exec e1 -- /root/gone
+	says 126 '/root/closed: Permission denied' 'make it executable' vectl exec e1 -- /root/closed
+	says 126 '/root/plain: Exec format error' '.*: vectl exec e1 -- sh FILE$' vectl exec e1 -- /root/plain
+	says 126 '/root/loop: Too many levels of symbolic links' 'mend the symbolic links' vectl exec e1 -- /root/loop
+	says 125 '/no/such: No such file or directory' 'make it in the VE, or give --cwd' vectl exec e1 --cwd /no/such -- true
+	says 125 '/etc/passwd: Not a directory' 'give --cwd a folder$' vectl exec e1 --cwd /etc/passwd -- true
+	says 125 '/root/mine: Permission denied' 'give --cwd a folder that this user may enter' \
+		vectl exec e1 --cwd /root/mine --user tester -- true
+	says 125 "no user 'nosuch'" 'name one of its /etc/passwd' vectl exec e1 --user nosuch -- true
+	says 125 'stdin is a folder' 'redirect it to a file or a pipe' sh -c 'exec vectl exec e1 -- true </etc'
+	guest e1 rm -rf /root/plain /root/gone /root/closed /root/loop /root/mine
+	guest e1 cp /etc/passwd /etc/passwd.kept
+	guest e1 sed -i 's,^root:.*,root:x:0:0:root:/root:/etc/passwd,' /etc/passwd
+	exits 126 pty -- vectl attach e1
+	local said=$OUT
+	guest e1 cp /etc/passwd.kept /etc/passwd
+	like "$said" '^vectl: e1: [^:]+: the login shell: Permission denied: make it executable'
+}
+
+test_too_few_descriptors_say_what_to_do() {
+	[ -z "${T_SANITIZED:-}" ] || skip 'the leak checker wants file descriptors of its own'
+	fails 125 sh -c 'ulimit -n 9; exec vectl exec e1 -- true'
+	like "$ERR" '^vectl: e1: .*: Too many open files: let it open more files: ulimit -n$'
+}
+
 test_statuses() {
 	exits 0 vectl exec e1 -- true
 	exits 1 vectl exec e1 -- false
