@@ -80,7 +80,7 @@ test_edit_that_is_wrong() {
 	editor 'sed -i s/:.70/:71/ "$1"; exit 3'
 	exits 1 vectl edit web1
 	like "$ERR" 'ended with status 3; nothing was changed'
-	eq "$(grep -c '"timeout": 71' "$(kept)")" 1 'the text of a failed editor'
+	eq "$(grep -c '"timeout":71' "$(kept)")" 1 'the text of a failed editor'
 	EDITOR=/no/such/editor exits 1 vectl edit web1
 	like "$ERR" 'set EDITOR'
 	eq "$(vectl get web1)" "$before" 'the spec'
