@@ -17,6 +17,17 @@ static int print_names(yajl_val images)
 	return EXIT_DONE;
 }
 
+/* As its os-release says, or else as its template does. */
+static const char *os_text(yajl_val image, char *buf, size_t size)
+{
+	const char *os = json_text(json_at(image, "os")), *name = json_text(json_at(image, "distribution")),
+		   *release = json_text(json_at(image, "release"));
+	if (os && *os)
+		return os;
+	snprintf(buf, size, "%s%s%s", name ? name : "", name && release ? " " : "", name && release ? release : "");
+	return buf;
+}
+
 static int print_table(yajl_val images)
 {
 	static const struct table_column columns[] = {{"NAME", .flex = 1}, {"ID"}, {"OS", .flex = 1},
@@ -30,13 +41,13 @@ static int print_table(yajl_val images)
 			   *was = json_text(json_at(image, "was"));
 		long long users = json_number(json_at(image, "ve_count"), 0),
 			  created = json_number(json_at(image, "created"), 0);
-		char id_text[ID_SHOWN + 1], size[HUMAN], age[HUMAN], users_text[HUMAN], old[256];
+		char id_text[ID_SHOWN + 1], size[HUMAN], age[HUMAN], users_text[HUMAN], old[256], os[256];
 		snprintf(id_text, sizeof(id_text), "%s", id ? id : "");
 		snprintf(users_text, sizeof(users_text), "%lld", users);
 		snprintf(old, sizeof(old), "(%s)", was ? was : "?");
 		table_add(t, name ? name : old);
 		table_add(t, id_text);
-		table_add(t, json_text(json_at(image, "os")));
+		table_add(t, os_text(image, os, sizeof(os)));
 		table_add(t, human_bytes(size, json_number(json_at(image, "size"), -1)));
 		table_add(t, human_uptime(age, created ? (long long)time(NULL) - created : -1));
 		table_add(t, users_text);
@@ -51,7 +62,7 @@ int image_list(struct cli *cli, int names)
 	char *text cleanup_text = NULL;
 	if (ve_image_list_json(cli->host, &text) < 0)
 		return cli_fail(cli);
-	if (cli->json && !names)
+	if (cli->json)
 		return cli_print_document(cli, text);
 	yajl_val document cleanup_json = json_read(cli, text);
 	if (!document)
@@ -91,13 +102,12 @@ static void show_os(yajl_val image, yajl_val v)
 
 static void show_metadata(yajl_val image, yajl_val v)
 {
-	static const char *const keys[] = {"description", "source"};
-	int shown = 0;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		if (json_at(v, keys[i])) {
-			fputs(shown++ ? ", from " : "", stdout);
-			show_text(image, json_at(v, keys[i]));
-		}
+	yajl_val description = json_at(v, "description"), source = json_at(v, "source");
+	show_text(image, description);
+	if (source) {
+		fputs(description ? ", from " : "from ", stdout);
+		show_text(image, source);
+	}
 }
 
 static void show_template(yajl_val image, yajl_val v)
@@ -174,6 +184,8 @@ int image_info(struct cli *cli, char **args, int count)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		yajl_val v = json_at(image, rows[i].key);
 		if (!v || (YAJL_IS_ARRAY(v) && !json_size(v)))
+			continue;
+		if (rows[i].show == show_metadata && !json_at(v, "description") && !json_at(v, "source"))
 			continue;
 		printf("  %-13s ", rows[i].label);
 		rows[i].show(image, v);

@@ -42,6 +42,14 @@ test_readme_example() {
 	eq "$OUT" hello
 	ok vectl image list --json
 	eq "$(json "[i['metadata']['distribution'] for i in d['images'] if i['name'] == 'tiny/1'][0]" <<<"$OUT")" tiny
+	# It has no os-release: what it is comes from its template.
+	ok vectl image list
+	like "$OUT" '^tiny/1 +[0-9a-f]{12} +tiny 1 +[0-9]'
+	ok vectl image info tiny/1
+	like "$OUT" '^  System +tiny 1$'
+	unlike "$OUT" 'Description'
+	ok vectl image list --names --json
+	like "$(json "[i['name'] for i in d['images']]" <<<"$OUT")" '"tiny/1"'
 	ok vectl destroy --force tiny
 	ok vectl image remove tiny/1
 	no_templates
