@@ -70,6 +70,7 @@ struct sysctl_rule {
 	const char *bites; /* what goes wrong below that */
 };
 int64_t sysctl_wanted(const struct sysctl_rule *rule, int64_t ves);
+int64_t sysctl_advised(const struct sysctl_rule *rule, int64_t ves);
 /* The line for a value; DOCTOR_OK or DOCTOR_WARN, and DOCTOR_FAIL for namespaces that are switched off. */
 int sysctl_judge(const struct sysctl_rule *rule, int64_t ves, int64_t have);
 

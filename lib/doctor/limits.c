@@ -32,10 +32,10 @@ static const struct sysctl_rule rules[] = {
 	{"vm.max_map_count", 65530, 0, "databases and search engines"},
 	{"fs.nr_open", 1048576, 0, "rlimit.nofile of VEs"},
 	{"fs.file-max", 65536, 4096, "all programs: Too many open files in system"},
-	{"fs.aio-max-nr", 65536, 2048, "databases: io_setup fails"},
+	{"fs.aio-max-nr", 32768, 2048, "databases: io_setup fails"},
 	{"kernel.pid_max", 8192, 512, "fork, in all VEs"},
 	{"kernel.threads-max", 8192, 512, "fork, in all VEs"},
-	{"kernel.pty.max", 4096, 32, "terminals, in all VEs: attach and ssh fail"},
+	{"kernel.pty.max", 2048, 32, "terminals, in all VEs: attach and ssh fail"},
 	{"net.ipv4.neigh.default.gc_thresh2", 512, 2, "the neighbour table: connections fail"},
 	{"net.ipv4.neigh.default.gc_thresh3", 1024, 4, "the neighbour table: connections fail"},
 	{"net.ipv6.neigh.default.gc_thresh2", 512, 2, "the neighbour table: connections fail"},
@@ -57,6 +57,16 @@ static const struct {
 int64_t sysctl_wanted(const struct sysctl_rule *rule, int64_t ves)
 {
 	return rule->least + rule->per_ve * ves;
+}
+
+/* Room for more of them, so that the remedy is not another one with the next VE. */
+int64_t sysctl_advised(const struct sysctl_rule *rule, int64_t ves)
+{
+	int64_t advised = 1;
+
+	while (advised < sysctl_wanted(rule, ves))
+		advised *= 2;
+	return advised;
 }
 
 int sysctl_judge(const struct sysctl_rule *rule, int64_t ves, int64_t have)
@@ -110,7 +120,8 @@ static void say_rule(struct doctor *d, const struct sysctl_rule *rule)
 		doctor_say(d, status, rule->name, set_sysctl(remedy, sizeof remedy, rule->name, want * 16),
 			"%s is %" PRId64 ": no VE can start", rule->name, have);
 	else
-		doctor_say(d, status, rule->name, set_sysctl(remedy, sizeof remedy, rule->name, want),
+		doctor_say(d, status, rule->name,
+			set_sysctl(remedy, sizeof remedy, rule->name, sysctl_advised(rule, d->ves)),
 			"%s is %" PRId64 ", and %" PRId64 " VEs may need %" PRId64 ": it bites %s", rule->name, have,
 			d->ves, want, rule->bites);
 }

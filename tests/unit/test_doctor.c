@@ -14,6 +14,10 @@ Test(doctor, a_shared_limit_grows_with_the_ves)
 	cr_assert_eq(sysctl_judge(&shared, 48, 32768), DOCTOR_OK);
 	cr_assert_eq(sysctl_judge(&shared, 49, 32768), DOCTOR_WARN);
 	cr_assert_eq(sysctl_judge(&shared, 8000, 4194304), DOCTOR_OK);
+	/* what is pasted lasts for more than the next VE */
+	cr_assert_eq(sysctl_advised(&shared, 49), 65536);
+	cr_assert_eq(sysctl_judge(&shared, 100, sysctl_advised(&shared, 49)), DOCTOR_OK);
+	cr_assert_eq(sysctl_advised(&shared, 0), 8192);
 }
 
 Test(doctor, what_each_user_has_does_not)
