@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # What events tells of real VEs, and what follows them sees.
+# privileged: life what_happens_by_itself a_start_that_fails a_supervisor_that_is_killed following systemd_is_ready
 
 # The events of a VE, in order, each with its most telling member: "created starting running:1 ..."
 told() { # NAME

@@ -9,6 +9,8 @@
 # privileged: first_boot_debian
 # privileged: credentials
 # privileged: journal
+# privileged: first_boot_keeps_what_is_there first_boot_hostile_image first_boot_is_tried_once hostname_is_a_file
+# privileged: password_is_asked_for nothing_else_is_written
 
 debians() { # the releases that there are acceptance images of; without one the tests that want them are skipped
 	local release any=''

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # hooks.*: what root's executables are told, when they run, how often, and which are refused.
+# privileged: each_in_its_time what_a_hook_gets failing_pre_start failing_start_hook post_stop_after_a_crash
+# privileged: hooks_that_others_could_change what_a_hook_leaves_running hooks_that_a_ve_could_have_written
+# privileged: start_killed_in_pre_start start_killed_in_the_start_hook start_interrupted_in_the_start_hook
 
 # A folder that only root can change, all the way up; where the tests' own is not, the cases cannot be.
 hooks_folder() {

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # Changes that a running VE takes at once: hostname, sysctl, rlimit and boot.on_exit.
 # privileged: takes_them_at_once unset_goes_back refused_changes_nothing while_paused on_exit
+# privileged: rlimit_raised hostile_proc in_a_crash_loop while_it_reboots edit of_debian
 # limit test_of_debian 180
 
 boot_of() { info "$1" "d['boot']"; }

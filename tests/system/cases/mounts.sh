@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # mount.*: folders and files of the host's, and file systems, shown in a VE; and what a hostile guest makes of it.
+# privileged: tmpfs file_system_of_a_block_device refused_when_set
 
 source_folder() { # makes $T_TMP/src with a few owners
 	rm -rf "$T_TMP/src"

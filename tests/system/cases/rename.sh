@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # Another name for a VE: what stays, what is refused, and a rename that is killed.
+# privileged: keeps_what_it_has host_name refused after_a_crash two_at_once killed
 
 tree() { # NAME: what must be the same under any name
 	(cd "$VECTL_ROOT/var/lib/vectl/ve/$1" && find . -path ./disk/work -prune -o -printf '%P %y %U %m %l\n' | sort)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # What the keys of the spec do to a VE that is started with them, as its processes see it.
+# privileged: rlimits capabilities suspended restart_refused_for_a_bad_spec_stops_nothing on_exit_restart
+# privileged: on_exit_restart_on_failure on_exit_restart_after_poweroff sysctl sysctl_of_ipc device device_refused
+# privileged: features
 
 # refuses PATTERN STATUS COMMAND...: one line on stderr that matches.
 refuses() {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # On a real terminal: tmux plays the user, at 80x24 and after a resize. Its server has a socket of the test's own.
+# privileged: attach console start_console
 
 tm() { tmux -S "$T_TMP.tmux" -f /dev/null "$@"; }
 
