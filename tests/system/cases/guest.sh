@@ -418,6 +418,7 @@ test_credentials() {
 	mkdir -p "$T_TMP"
 	printf 'tell nobody' >"$T_TMP/one"
 	head -c 70000 /dev/urandom >"$T_TMP/two"
+	echo 'f /srv/by-credential 0644 root root -' >"$T_TMP/tmpfiles"
 	busybox_ve c1
 	guest c1 sh -c 'tr "\0" "\n" </proc/1/environ'
 	unlike "$OUT" CREDENTIALS_DIRECTORY 'without credentials'
@@ -440,12 +441,14 @@ test_credentials() {
 	releases=$(debians)
 	for release in $releases; do
 		name=c$release
-		debian_ve "$name" "$release" --credential "my.secret=$T_TMP/one" --credential "ssh.authorized_keys.root=$T_TMP/one"
+		debian_ve "$name" "$release" --credential "my.secret=$T_TMP/one" --credential "ssh.authorized_keys.root=$T_TMP/one" \
+			--credential "tmpfiles.extra=$T_TMP/tmpfiles"
 		# One that systemd itself carries out, in the releases that do.
 		inside "$name" '! grep -q ssh.authorized_keys.root /usr/lib/tmpfiles.d/provision.conf || cmp /run/host/credentials/ssh.authorized_keys.root /root/.ssh/authorized_keys'
 		eq "$STATUS" 0 'ssh.authorized_keys.root'
 		guest "$name" systemd-creds --system cat my.secret
 		eq "$OUT" 'tell nobody'
+		guest "$name" cat /srv/by-credential
 		inside "$name" 'systemd-run --quiet --wait --pipe -p LoadCredential=my.secret sh -c "cat \$CREDENTIALS_DIRECTORY/my.secret"'
 		eq "$OUT" 'tell nobody' 'in a service'
 		ok vectl restart "$name" --wait=ready
