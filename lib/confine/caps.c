@@ -90,5 +90,6 @@ const char *const confine_privileged_losses[] = {
 	"users inside are the host's own: files and processes of uid 1000 here and there belong to the same user",
 	"the kernel's limits for each user (inotify, keys, pending signals) are shared with the host's root",
 	"devices, capabilities, system calls and /proc/sys are limited; the last of these limits root inside can undo",
+	"what is mounted read-only (mount.M.options=ro) root inside can make writable",
 	NULL,
 };

@@ -24,6 +24,7 @@ test_it_is_said() {
 	ok vectl create p2 --image busybox --privileged
 	like "$ERR" 'p2: privileged' 'what create says'
 	like "$ERR" 'not contained' 'what create says'
+	like "$ERR" 'mounted read-only .* root inside can make writable' 'what create says'
 	eq "$(vectl get p2 privileged)" true
 	ok vectl info p2
 	like "$OUT" 'Privileged +yes'
