@@ -69,6 +69,39 @@ static int get_group(struct cli *cli, struct ve *ve, const char *group)
 	return EXIT_DONE;
 }
 
+/* What the spec has at a key, or NULL: of labels and the like the rest of the path is the key, dots and all. */
+static yajl_val member(yajl_val spec, const char *key)
+{
+	char name[256];
+	yajl_val at = json_at(spec, key);
+
+	if (at || !spec || !YAJL_IS_OBJECT(spec) || !key[strcspn(key, ".")])
+		return at;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(key, "."), key);
+	return member(json_at(spec, name), key + strcspn(key, ".") + 1);
+}
+
+/* One key as JSON, of the type that it has in the whole spec; a default is not in there. */
+static int print_one(struct cli *cli, struct ve *ve, const char *key, const char *text)
+{
+	char *whole cleanup_text = NULL;
+
+	if (ve_get_json(ve, &whole) < 0)
+		return cli_fail(cli);
+	yajl_val spec cleanup_json = json_read(cli, whole), at = member(spec, key);
+	if (!spec)
+		return EXIT_FAILED;
+	print_value(cli, ve, key);
+	if (at)
+		json_write(stdout, at);
+	else if (!strcmp(text, "true") || !strcmp(text, "false") || (*text && !text[strspn(text, "0123456789")]))
+		fputs(text, stdout);
+	else
+		cli_json_string(stdout, text);
+	fputs("}\n", stdout);
+	return EXIT_DONE;
+}
+
 static int get_one(struct cli *cli, struct ve *ve, const char *key)
 {
 	char *text cleanup_text = NULL;
@@ -88,10 +121,7 @@ static int get_one(struct cli *cli, struct ve *ve, const char *key)
 		fputc('\n', stdout);
 		return EXIT_DONE;
 	}
-	print_value(cli, ve, key);
-	cli_json_string(stdout, text);
-	fputs("}\n", stdout);
-	return EXIT_DONE;
+	return print_one(cli, ve, key, text);
 }
 
 int verb_get(struct cli *cli, int argc, char **argv)

@@ -228,7 +228,7 @@ static int edit(struct edit *x)
 			return say_unchanged(x);
 		if (!status)
 			return cli_changed(x->cli, x->ve, NULL);
-		if (same)
+		if (same || (!readable && access(x->file, F_OK))) /* nothing to keep: the editor removed it */
 			return status;
 		if (failed || !readable || !ask_again(x)) {
 			if (failed || !readable || on_terminal(x))

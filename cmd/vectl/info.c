@@ -65,6 +65,7 @@ static const struct row {
 	{"Identity"},
 	{NULL, "image", "Image", show_value},
 	{NULL, "hostname", "Host name", show_value},
+	{NULL, "init", "Init", show_value}, /* as the spec has it: what runs may be another until the next start */
 	{NULL, "uuid", "UUID", show_value},
 	{NULL, "machine_id", "Machine id", show_value},
 	{NULL, "labels", "Labels", NULL},
@@ -80,7 +81,6 @@ static const struct row {
 	{NULL, "addresses", "Addresses", show_value},
 	{"On the host"},
 	{NULL, "pid", "Leader pid", show_value},
-	{NULL, "init", "Init", show_value},
 	{NULL, "keeper", "Keeper pid", show_value},
 	{NULL, "supervisor", "Supervisor pid", show_value},
 	{NULL, "unit", "Unit", show_value},

@@ -13,6 +13,18 @@ test_groups_of_keys() {
 	eq "$(vectl get web1 env)" 'env.LIST=x,y' 'the rest'
 	fails 2 vectl unset web1 stop.timeot
 	like "$ERR" 'did you mean .stop.timeout'
+	# One key is in JSON what it is in the whole spec, and a default is of the same type.
+	ok vectl get web1 stop.timeout --json
+	like "$OUT" '"value":90}' 'a default that is a number'
+	ok vectl set web1 stop.timeout=30 labels.n.o=12 privileged=false 'caps.drop=mknod,net_raw'
+	ok vectl get web1 stop.timeout --json
+	like "$OUT" '"value":30}' 'a number'
+	ok vectl get web1 privileged --json
+	like "$OUT" '"value":false}' 'true or false'
+	ok vectl get web1 labels.n.o --json
+	like "$OUT" '"value":"12"}' 'a label'
+	eq "$(vectl get web1 caps.drop --json | json 'd["value"]')" '["mknod", "net_raw"]' 'a list'
+	ok vectl unset web1 caps.drop
 	# What get prints is what set takes, also where an item of a list has a comma.
 	ok vectl set web1 'init=/sbin/init,a\,b,c\\d'
 	line=$(vectl get web1 | grep ^init=)
@@ -27,6 +39,13 @@ test_what_waits() {
 	ok vectl set web1 labels.owner=shop hostname=other env.A=1
 	like "$ERR" '^web1: in effect: labels.owner, hostname$'
 	like "$ERR" '^web1: waits for the next start: env.A$'
+	# A command line of init that waits is not shown as that of what runs.
+	ok vectl set web1 init=/bin/other
+	ok vectl info web1
+	like "$(sed -n '/^Identity/,/^$/p' <<<"$OUT")" '^  At next start +init' 'what waits'
+	like "$(sed -n '/^Identity/,/^$/p' <<<"$OUT")" '^  Init +/bin/other' 'what is set'
+	unlike "$(sed -n '/^On the host/,/^$/p' <<<"$OUT")" '^  Init ' 'what runs'
+	ok vectl unset web1 init
 	ok vectl set web1 stop.timeout=20 --json
 	eq "$(json 'd["live"]' <<<"$OUT") $(json 'd["pending"]' <<<"$OUT")" '["stop.timeout"] ["env.A"]' 'the document'
 	ok vectl unset web1 env.A
@@ -86,6 +105,13 @@ test_edit_that_is_wrong() {
 	eq "$(vectl get web1)" "$before" 'the spec'
 	# Identity stays.
 	rm "$(kept)"
+	# What the editor took away is not said to be kept.
+	# shellcheck disable=SC2016
+	editor 'rm "$1"'
+	mkdir "$T_TMP/gone"
+	TMPDIR=$T_TMP/gone fails 1 vectl edit web1
+	like "$ERR" 'No such file or directory: the spec is as it was$'
+	eq "$(ls -A "$T_TMP/gone")" '' 'what is left'
 	# shellcheck disable=SC2016
 	editor 'sed -i s/\"web1\"/\"web2\"/ "$1"'
 	fails 2 vectl edit web1
