@@ -17,12 +17,25 @@ with open(os.path.join(schema_folder, "index.json")) as f:
 validators = {}
 
 
+def closed(schema):
+    """What a schema has no word for is wrong here: its readers would not know of it. Schemas may say otherwise."""
+    if isinstance(schema, list):
+        return [closed(s) for s in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {k: {n: closed(s) for n, s in v.items()} if k in ("properties", "$defs") else closed(v)
+              for k, v in schema.items()}
+    if "properties" in schema and "additionalProperties" not in schema:
+        schema["unevaluatedProperties"] = False
+    return schema
+
+
 def validator(name):
     if name not in validators:
         with open(os.path.join(schema_folder, name)) as f:
             schema = json.load(f)
         jsonschema.Draft202012Validator.check_schema(schema)
-        validators[name] = jsonschema.Draft202012Validator(schema)
+        validators[name] = jsonschema.Draft202012Validator(closed(schema))
     return validators[name]
 
 
