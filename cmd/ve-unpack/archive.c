@@ -61,7 +61,7 @@ static struct archive *open_input(struct unpack *u)
 {
 	struct archive *in = archive_read_new();
 	if (!in)
-		fail("archive", ENOMEM, "cannot be read");
+		no_memory("archive");
 	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
 		if (filters[i](in) != ARCHIVE_OK)
 			fail("libarchive", 0, "was built without a compression that images come in");
@@ -76,7 +76,7 @@ static struct archive *open_output(void)
 {
 	struct archive *out = archive_write_disk_new();
 	if (!out)
-		fail("archive", ENOMEM, "cannot be read");
+		no_memory("archive");
 	/* No lookup of user names is set, so the numbers count. */
 	archive_write_disk_set_options(
 		out, ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_ACL |
@@ -97,7 +97,7 @@ static void filter_xattrs(struct unpack *u, struct archive_entry *entry, const c
 	} *kept = calloc(count, sizeof(*kept));
 	int n = 0;
 	if (!kept)
-		fail(name, ENOMEM, "cannot be unpacked");
+		no_memory(name);
 	for (int i = 0; i < count; i++) {
 		const char *key;
 		const void *value;
@@ -116,7 +116,7 @@ static void filter_xattrs(struct unpack *u, struct archive_entry *entry, const c
 		kept[n].value = malloc(size + 1);
 		kept[n].size = size;
 		if (!kept[n].name || !kept[n].value)
-			fail(name, ENOMEM, "cannot be unpacked");
+			no_memory(name);
 		memcpy(kept[n++].value, value, size);
 	}
 	archive_entry_xattr_clear(entry);
@@ -183,7 +183,7 @@ static int check_entry(struct unpack *u, struct archive_entry *entry)
 	char *name = strdup(*path ? path : ".");
 	char *link = hardlink ? strdup(hardlink) : NULL;
 	if (!name || (hardlink && !link))
-		fail(raw, ENOMEM, "cannot be unpacked");
+		no_memory(raw);
 	archive_entry_copy_pathname(entry, name);
 	if (link)
 		archive_entry_copy_hardlink(entry, link);
@@ -220,7 +220,7 @@ static void remember(struct unpack *u, const char *name, int is_link, struct dig
 		return;
 	if (!is_link && (uint64_t)st.st_size == digest->size && digest_end(digest, raw) == 0) {
 		if (digest_table_put(u->digests, st.st_ino, digest->size, raw) < 0)
-			fail(name, ENOMEM, "cannot be unpacked");
+			no_memory(name);
 	} else if (!is_link || digest->at || digest->wrong) {
 		digest_table_drop(u->digests, st.st_ino); /* a link that brought content changed its file's */
 	}

@@ -146,7 +146,7 @@ static void remember(struct copy *c, int to)
 		fail(c->path, errno, "cannot be read");
 	if ((uint64_t)st.st_size == c->digest.size && digest_end(&c->digest, raw) == 0 &&
 		digest_table_put(c->u->digests, st.st_ino, c->digest.size, raw) < 0)
-		fail(c->path, ENOMEM, "cannot be copied");
+		no_memory(c->path);
 }
 
 static void copy_file(struct copy *c, int from_dir, int to_dir, const char *name, const struct statx *sx)
@@ -203,7 +203,7 @@ static int copy_link(struct copy *c, int to_dir, const char *name, const struct 
 	}
 	struct hard_link *l = malloc(sizeof(*l) + strlen(c->path) + 1);
 	if (!l)
-		fail(c->path, ENOMEM, "cannot be copied");
+		no_memory(c->path);
 	*l = (struct hard_link){.next = *bucket, .dev = dev, .ino = sx->stx_ino};
 	strcpy(l->path, c->path);
 	*bucket = l;
@@ -283,8 +283,10 @@ void unpack_folder(struct unpack *u)
 {
 	struct copy *c = calloc(1, sizeof(*c));
 	struct stat st;
-	if (!c || fstat(u->root, &st) < 0)
-		fail("/", errno, "cannot be copied");
+	if (!c)
+		no_memory("/");
+	if (fstat(u->root, &st) < 0)
+		fail("/", errno, "cannot be read");
 	c->u = u;
 	c->root_dev = st.st_dev;
 	c->root_ino = st.st_ino;

@@ -179,7 +179,7 @@ static void unpack(struct unpack *u, const struct stat *st)
 	umask(022); /* of folders that an archive implies without an entry; all else gets its mode set */
 	u->digests = digest_table_new();
 	if (!u->digests)
-		fail("/", ENOMEM, "cannot be unpacked");
+		no_memory("/");
 	if (S_ISDIR(st->st_mode))
 		unpack_folder(u);
 	else
@@ -204,10 +204,12 @@ static char *read_manifest(int fd, size_t size, char ret_id[DIGEST_TEXT_SIZE])
 {
 	struct sha256_ctx sha;
 	unsigned char raw[SHA256_DIGEST_SIZE];
-	char *text = size < MANIFEST_MAX ? malloc(size + 1) : NULL;
+	char *text = NULL;
 	size_t at = 0;
-	if (!text)
-		fail("manifest", size < MANIFEST_MAX ? ENOMEM : EFBIG, "cannot be read");
+	if (size >= MANIFEST_MAX)
+		fail("manifest", EFBIG, "cannot be read");
+	if (!(text = malloc(size + 1)))
+		no_memory("manifest");
 	for (ssize_t n; at < size; at += (size_t)n)
 		if ((n = read(fd, text + at, size - at)) <= 0)
 			fail("manifest", n < 0 ? errno : EIO, "cannot be read");

@@ -162,7 +162,7 @@ static void compare_entry(struct verify *v, char *expected, const char *found)
 	if (!strcmp(expected, found))
 		return;
 	if (!copy)
-		fail("manifest", ENOMEM, "cannot be compared");
+		no_memory("manifest");
 	uint64_t before = v->differences;
 	size_t n_want = cut_fields(expected, want), n_have = cut_fields(copy, have);
 	const struct field *a = find_field(want, n_want, "type"), *b = find_field(have, n_have, "type");

@@ -33,6 +33,10 @@ struct unpack {
 /* One line on stderr, "SUBJECT: what is wrong", then the process ends. */
 _Noreturn void refuse(const char *subject, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 _Noreturn void fail(const char *subject, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static inline _Noreturn void no_memory(const char *subject)
+{
+	fail(subject, 0, "memory is out");
+}
 
 /* "PERCENT DONE TOTAL" on progress_fd, once a percent. */
 void progress(struct unpack *u, uint64_t done, uint64_t total);

@@ -37,7 +37,7 @@ static void put(struct walk *w, const char *text, size_t length)
 		size_t room = (w->length + length + 1) * 2;
 		char *more = realloc(w->line, room);
 		if (!more)
-			fail(w->path, ENOMEM, "cannot be described");
+			no_memory(w->path);
 		w->line = more;
 		w->room = room;
 	}
@@ -142,7 +142,7 @@ static int put_hard_link(struct walk *w, const struct stat *st)
 		}
 	struct first_name *l = malloc(sizeof(*l) + w->length + 1);
 	if (!l)
-		fail(w->path, ENOMEM, "cannot be described");
+		no_memory(w->path);
 	*l = (struct first_name){.next = *bucket, .ino = st->st_ino};
 	memcpy(l->path, w->line, w->length + 1); /* the line has nothing but the path yet */
 	*bucket = l;
@@ -217,7 +217,7 @@ static char **read_names(const struct walk *w, int fd, size_t *ret_count)
 			names = reallocarray(names, room, sizeof(*names));
 		}
 		if (!names || !(names[count++] = strdup(d->d_name)))
-			fail(w->path, ENOMEM, "cannot be described");
+			no_memory(w->path);
 	}
 	if (errno)
 		fail(w->path, errno, "cannot be read");
@@ -263,7 +263,7 @@ void walk_root(int root, const struct digest_table *known, walk_fn *on_line, voi
 	struct walk *w = calloc(1, sizeof(*w));
 	struct stat st;
 	if (!w)
-		fail("/", ENOMEM, "cannot be described");
+		no_memory("/");
 	w->known = known;
 	w->on_line = on_line;
 	w->arg = arg;

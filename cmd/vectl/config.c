@@ -112,7 +112,7 @@ static int get_one(struct cli *cli, struct ve *ve, const char *key)
 		return get_group(cli, ve, key);
 	if (r == -ENODATA) {
 		snprintf(wrong, sizeof(wrong), "%s is not set and has no default", key);
-		return cli_error(cli, ve_name(ve), "get", ENODATA, wrong, NULL);
+		return cli_error(cli, ve_name(ve), "get", ENODATA, wrong, "vectl set gives it a value");
 	}
 	if (r < 0)
 		return cli_fail(cli);

@@ -170,7 +170,7 @@ int verb_create(struct cli *cli, int argc, char **argv)
 	q.first.credentials = calloc(argc + 1, sizeof(char *));
 	int r = q.assignments && q.first.key_files && q.first.credentials
 			? parse(cli, argc, argv, &q)
-			: cli_error(cli, NULL, "create", ENOMEM, "memory is out", NULL);
+			: cli_error(cli, NULL, "create", ENOMEM, "memory is out", "free some memory");
 	if (r == 0)
 		r = create(cli, &q);
 	free(q.assignments);

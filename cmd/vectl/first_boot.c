@@ -154,8 +154,9 @@ static int read_keys(struct cli *cli, const char *ve, struct first_boot *f)
 			return r;
 		char *all = memchr(text, '\0', n) ? NULL : realloc(f->keys, used + n + 2);
 		if (!all) {
-			r = strlen(text) < n ? not_text(cli, ve, f->key_files[i])
-					     : cli_error(cli, ve, "create", ENOMEM, "memory is out", NULL);
+			r = strlen(text) < n
+				    ? not_text(cli, ve, f->key_files[i])
+				    : cli_error(cli, ve, "create", ENOMEM, "memory is out", "free some memory");
 			free(text);
 			return r;
 		}
@@ -174,7 +175,7 @@ static int read_credentials(struct cli *cli, const char *ve, struct first_boot *
 	f->names = calloc(f->n_credentials + 1, sizeof(*f->names));
 	f->read = calloc(f->n_credentials + 1, sizeof(*f->read));
 	if (!f->names || !f->read)
-		return cli_error(cli, ve, "create", ENOMEM, "memory is out", NULL);
+		return cli_error(cli, ve, "create", ENOMEM, "memory is out", "free some memory");
 	for (size_t i = 0; i < f->n_credentials; i++) {
 		const char *file = strchr(f->credentials[i], '=');
 		char *data = NULL;
@@ -182,7 +183,7 @@ static int read_credentials(struct cli *cli, const char *ve, struct first_boot *
 			return cli_usage(cli, "create", "--credential=%s: it is NAME=FILE", f->credentials[i]);
 		f->names[i] = strndup(f->credentials[i], (size_t)(file - f->credentials[i]));
 		if (!f->names[i])
-			return cli_error(cli, ve, "create", ENOMEM, "memory is out", NULL);
+			return cli_error(cli, ve, "create", ENOMEM, "memory is out", "free some memory");
 		int r = read_file(cli, ve, file + 1, CREDENTIAL_MAX, &data, &f->read[i].size);
 		if (r)
 			return r;

@@ -341,7 +341,7 @@ int verb_help(struct cli *cli, int argc, char **argv)
 		return cli_help(cli, verb);
 	}
 	if (ve_keys_json(&text) < 0)
-		return cli_error(cli, NULL, "help", ENOMEM, "memory is out", NULL);
+		return cli_error(cli, NULL, "help", ENOMEM, "memory is out", "free some memory");
 	yajl_val document cleanup_json = json_read(cli, text);
 	if (!document)
 		return EXIT_FAILED;

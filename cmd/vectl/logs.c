@@ -450,7 +450,7 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 		return r;
 	o.json = cli->json;
 	if (o.json && !(o.line = malloc(JSON_LINE_MAX)))
-		return cli_error(cli, o.name, "logs", ENOMEM, "memory is out", NULL);
+		return cli_error(cli, o.name, "logs", ENOMEM, "memory is out", "free some memory");
 	r = journal ? show_journal(cli, ve, &o, &selection) : show(cli, ve, &o, &selection);
 	free(o.line);
 	return r;

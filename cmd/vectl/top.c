@@ -92,7 +92,7 @@ static int take(struct top *t)
 	usage_compare(rows, n, t->before, t->n_before, t->at - was);
 	if (!(sorted = malloc((n ? n : 1) * sizeof(*sorted)))) {
 		free(rows);
-		return cli_error(t->cli, NULL, "top", ENOMEM, "memory is out", NULL);
+		return cli_error(t->cli, NULL, "top", ENOMEM, "memory is out", "free some memory");
 	}
 	memcpy(sorted, rows, n * sizeof(*rows));
 	free(t->before);
@@ -256,7 +256,7 @@ static int draw(struct top *t)
 	FILE *out = open_memstream(&frame, &size);
 
 	if (!out)
-		return cli_error(t->cli, NULL, "top", ENOMEM, "memory is out", NULL);
+		return cli_error(t->cli, NULL, "top", ENOMEM, "memory is out", "free some memory");
 	fputs("\033[H", out);
 	draw_host(t, out);
 	line(t, out, "", "");

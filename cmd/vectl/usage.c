@@ -45,7 +45,7 @@ int usage_read(struct cli *cli, const char *text, struct usage **ret, size_t *re
 		return -1;
 	struct usage *rows = calloc(n ? n : 1, sizeof(*rows));
 	if (!rows) {
-		cli_error(cli, NULL, cli->verb->name, 0, "memory is out", NULL);
+		cli_error(cli, NULL, cli->verb->name, 0, "memory is out", "free some memory");
 		return -1;
 	}
 	for (size_t i = 0; i < n; i++)

@@ -61,6 +61,27 @@ int error_set(struct error *e, int code, int errnum, const char *tried, const ch
 	return errnum ? -errnum : -EINVAL;
 }
 
+const char *error_remedy(int errnum)
+{
+	static const struct {
+		int errnum;
+		const char *remedy;
+	} rows[] = {
+		{ENOSPC, "make room there: df and df -i show what is full"},
+		{EDQUOT, "make room there, or raise the disk quota"},
+		{EROFS, "mount that file system read-write"},
+		{EIO, "look for the device's errors: dmesg"},
+		{ENOMEM, "free some memory"},
+		{EMFILE, "allow the caller more open files: ulimit -n"},
+		{ENFILE, "allow more open files: sysctl fs.file-max=NUMBER"},
+		{ENAMETOOLONG, "give a shorter path"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (rows[i].errnum == errnum)
+			return rows[i].remedy;
+	return NULL;
+}
+
 int error_sys(struct error *e, int errnum, const char *tried, const char *subject)
 {
 	char words[128];
@@ -72,9 +93,9 @@ int error_sys(struct error *e, int errnum, const char *tried, const char *subjec
 		const char *why = strerror_r(errnum, words, sizeof(words));
 
 		if (subject && *subject)
-			error_set(e, VE_E_FAILED, errnum, tried, NULL, "%s: %s", subject, why);
+			error_set(e, VE_E_FAILED, errnum, tried, error_remedy(errnum), "%s: %s", subject, why);
 		else
-			error_set(e, VE_E_FAILED, errnum, tried, NULL, "%s", why);
+			error_set(e, VE_E_FAILED, errnum, tried, error_remedy(errnum), "%s", why);
 		copy(e->subject, sizeof(e->subject), subject);
 	}
 	return errnum ? -errnum : -EINVAL;

@@ -27,6 +27,9 @@ int error_set(struct error *e, int code, int errnum, const char *tried, const ch
 /* A failed system call: `wrong` becomes "SUBJECT: strerror(errnum)". Returns -errnum. */
 int error_sys(struct error *e, int errnum, const char *tried, const char *subject);
 
+/* What to do about an errno whatever was tried, or NULL. error_sys takes it. */
+const char *error_remedy(int errnum);
+
 void error_clear(struct error *e);
 
 #endif

@@ -172,10 +172,9 @@ int device_filter_attach(const char *cgroup, const char *rules, size_t size, str
 	size_t n = 0;
 	for (const char *p = rules; size && p <= rules + size; p += strlen(p) + 1) {
 		if (n == DEVICE_RULES_MAX)
-			return error_set(e, VE_E_SPEC, E2BIG, tried, "take some away", "more than %d device rules",
-				DEVICE_RULES_MAX);
+			return error_sys(e, E2BIG, tried, "device rules");
 		if (device_rule_parse(p, &rule[n++]))
-			return error_set(e, VE_E_FAILED, EINVAL, tried, NULL, "`%s` is no device rule", p);
+			return error_sys(e, EINVAL, tried, p);
 	}
 	cleanup_fd int dir = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir < 0)

@@ -16,7 +16,7 @@
 #include "lib/confine/program.h"
 
 #define TRIED  "compile the seccomp program"
-#define REMEDY "reinstall vectl and libseccomp"
+#define REMEDY "install vectl again, with libseccomp 2.5 or newer"
 
 struct assembler {
 	struct sock_filter code[256]; /* jump offsets of BPF have 8 bits: what is longer than that is refused */
@@ -157,6 +157,12 @@ static void release_p(scmp_filter_ctx *ctx)
 		seccomp_release(*ctx);
 }
 
+static int failed(struct error *e, const struct profile *profile, const char *what, int r)
+{
+	return error_set(e, VE_E_FAILED, -r, TRIED, REMEDY, "the profile %s cannot be compiled: %s: %s", profile->name,
+		what, strerror(-r));
+}
+
 /* libseccomp's part, in a memfd. */
 static int export_numbers(const struct profile *profile, int memfd, struct error *e)
 {
@@ -165,26 +171,22 @@ static int export_numbers(const struct profile *profile, int memfd, struct error
 	int r;
 
 	if (!ctx)
-		return error_set(
-			e, VE_E_FAILED, ENOMEM, TRIED, REMEDY, "%s: libseccomp refuses to begin", profile->name);
+		return failed(e, profile, "memory", -ENOMEM);
 	r = set_attributes(ctx, profile);
 	if (r < 0)
-		return error_set(e, VE_E_FAILED, -r, TRIED, "use libseccomp 2.5 or newer", "%s: attributes: %s",
-			profile->name, strerror(-r));
+		return failed(e, profile, "attributes", r);
 	for (size_t i = 0; i < profile->n_rows; i++) {
 		r = add_row(ctx, profile, &profile->rows[i], name);
 		if (r < 0)
-			return error_set(
-				e, VE_E_FAILED, -r, TRIED, REMEDY, "%s: %s: %s", profile->name, name, strerror(-r));
+			return failed(e, profile, name, r);
 	}
 	r = seccomp_export_bpf(ctx, memfd);
-	if (r < 0)
-		return error_set(e, VE_E_FAILED, -r, TRIED, REMEDY, "%s: export: %s", profile->name, strerror(-r));
-	return 0;
+	return r < 0 ? failed(e, profile, "export", r) : 0;
 }
 
 /* Puts the assembled part and what the memfd holds together. */
-static int join(const struct assembler *a, int memfd, void **ret, size_t *ret_size, struct error *e)
+static int join(const struct profile *profile, const struct assembler *a, int memfd, void **ret, size_t *ret_size,
+	struct error *e)
 {
 	cleanup_free char *program = NULL;
 	size_t head = a->n * sizeof(a->code[0]), tail;
@@ -196,8 +198,7 @@ static int join(const struct assembler *a, int memfd, void **ret, size_t *ret_si
 	tail = (size_t)st.st_size;
 	if (tail == 0 || tail % sizeof(struct sock_filter) != 0 ||
 		head + tail > BPF_MAXINSNS * sizeof(struct sock_filter))
-		return error_set(e, VE_E_FAILED, E2BIG, TRIED, REMEDY,
-			"a program of %zu bytes is not one that the kernel takes", head + tail);
+		return failed(e, profile, "size", -E2BIG);
 	program = malloc(head + tail);
 	if (!program)
 		return error_sys(e, ENOMEM, TRIED, "memory");
@@ -217,12 +218,12 @@ int program_compile(const struct profile *profile, void **ret, size_t *ret_size,
 	int r = assemble_filtered(profile, &a);
 
 	if (r < 0)
-		return error_set(e, VE_E_FAILED, -r, TRIED, REMEDY, "%s: too many rules by argument", profile->name);
+		return failed(e, profile, "rules by argument", r);
 	memfd = memfd_create("seccomp", MFD_CLOEXEC);
 	if (memfd < 0)
 		return error_sys(e, errno, TRIED, "memfd_create");
 	r = export_numbers(profile, memfd, e);
-	return r < 0 ? r : join(&a, memfd, ret, ret_size, e);
+	return r < 0 ? r : join(profile, &a, memfd, ret, ret_size, e);
 }
 
 void program_render_policy(const struct profile *profile, FILE *f)

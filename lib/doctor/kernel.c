@@ -105,8 +105,7 @@ int doctor_kernel(struct doctor *d, struct error *e)
 	doctor_nearest(d->host->data, folder, sizeof folder);
 	FORMAT(program, "%s/ve-probe", host_libexec_dir);
 	const char *argv[] = {program, folder, d->facts.cgroup_mount, NULL};
-	struct host_child child = {
-		.argv = argv, .in = -1, .out = -1, .err = -1, .line_fd = 3, .on_line = on_line, .arg = &a};
+	struct host_child child = {.argv = argv, .in = -1, .out = -1, .err = -1, .on_line = on_line, .arg = &a};
 	int r = host_run(d->host, &child, e);
 	if (r == -EINTR || r == -ENOMEM)
 		return r;

@@ -126,7 +126,7 @@ int ve_open(struct ve_host *host, const char *name, struct ve **ret)
 	struct stat st;
 	char path[PATH_MAX];
 	int r = name ? spec_valid_name(name, e)
-		     : error_set(e, VE_E_USAGE, EINVAL, "open the VE", NULL, "no name was given");
+		     : error_set(e, VE_E_USAGE, EINVAL, "open the VE", "give one", "no name was given");
 	if (r)
 		return r;
 	FORMAT(path, "%s/ve/%s", host->data, name);

@@ -44,14 +44,15 @@ int host_make_folders(struct ve_host *host, struct error *e);
  * Runs a program in a child made by vfork and exec semantics (posix_spawn), waits for it, and gives up when the host
  * handle is cancelled: the child's process group gets SIGTERM, then SIGKILL. `fds`: -1-terminated; fds[i] becomes fd i
  * of the child (-1 ends the list; nothing else is inherited). Returns the wait status, or a negative errno.
- * `on_line` gets each line that the child writes to its fd `line_fd` (the pipe is made here), NULL: none.
+ * `on_line` gets each line that the child writes to its fd HOST_LINE_FD (the pipe is made here), NULL: none.
  */
+enum { HOST_LINE_FD = 3 };
+
 struct host_child {
 	const char *const *argv; /* argv[0] is the path */
 	const char *const *envp; /* NULL: a clean PATH, HOME, LANG=C.UTF-8, TERM=dumb */
 	int in, out, err;        /* -1: /dev/null */
 	int timeout_ms;          /* 0: none; after it the process group is killed, and the result is -ETIMEDOUT */
-	int line_fd;             /* 0: none; else 3: lines are read from there */
 	int apart;               /* in a session of its own, without a terminal, and in / */
 	void (*on_line)(void *arg, const char *line);
 	void *arg;

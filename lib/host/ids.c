@@ -227,7 +227,7 @@ static int subid_overlap(const char *file, uint64_t base, uint64_t count, char *
 
 int ids_check_host(uint64_t base, uint64_t count, struct error *e)
 {
-	static const char remedy[] = "name a free range as idpool in vectl.conf";
+	static const char remedy[] = "choose another userns.base, or name a free range as idpool in vectl.conf";
 	const char *file[] = {"/etc/subuid", "/etc/subgid"};
 	char line[256];
 	for (int i = 0; i < 2; i++)
@@ -250,7 +250,7 @@ static int pick(struct ve_host *host, uint32_t want, const struct taken *t, stru
 	int r = id_pool_read(host, &pool, e);
 	if (r || (r = ids_check_host(pool.base, IDS_COUNT, e)))
 		return r;
-	uint32_t ranges = pool.count / IDS_COUNT - 1, base = 0, first = hash_string(host->root) % ranges;
+	uint32_t ranges = pool.count / IDS_COUNT - 1, base = 0, owner = 0, first = hash_string(host->root) % ranges;
 	if (want) {
 		const char *name = holder(t, want);
 		if (name)
@@ -267,20 +267,18 @@ static int pick(struct ve_host *host, uint32_t want, const struct taken *t, stru
 		if (!holder(t, b) && !in_use_elsewhere(b))
 			base = b;
 	}
-	if (!base)
+	/* Of owners there are as many as 32 bits have ranges: one is free where a range was. */
+	for (uint32_t i = 0; base && !owner && i < IDS_COUNT; i++) {
+		uint32_t o = pool.base + (base / IDS_COUNT + i) % IDS_COUNT;
+		owner = owner_taken(t, o) ? 0 : o;
+	}
+	if (!base || !owner)
 		return error_set(e, VE_E_BUSY, ENOSPC, "pick host ids", "destroy a VE, or widen idpool in vectl.conf",
 			"all %u ranges of the pool are taken", ranges);
 	if ((r = ids_check_host(base, IDS_COUNT, e)))
 		return r;
-	for (uint32_t i = 0; i < IDS_COUNT; i++) {
-		uint32_t owner = pool.base + (base / IDS_COUNT + i) % IDS_COUNT;
-		if (!owner_taken(t, owner)) {
-			*ret = (struct id_range){base, owner};
-			return 0;
-		}
-	}
-	return error_set(
-		e, VE_E_BUSY, ENOSPC, "pick host ids", "destroy a VE", "all %d owner uids are taken", IDS_COUNT);
+	*ret = (struct id_range){base, owner};
+	return 0;
 }
 
 int ids_pick(struct ve_host *host, uint32_t want_base, const char *except, struct id_range *ret, struct error *e)

@@ -70,11 +70,10 @@ static int spawn(const struct host_child *child, int line, pid_t *ret_pid)
 	posix_spawnattr_init(&attr);
 	for (int i = 0; i < n && r == 0; i++) {
 		fds[i] = copy_high(wanted[i]);
-		r = fds[i] < 0 ? fds[i]
-			       : -posix_spawn_file_actions_adddup2(&actions, fds[i], i < 3 ? i : child->line_fd);
+		r = fds[i] < 0 ? fds[i] : -posix_spawn_file_actions_adddup2(&actions, fds[i], i);
 	}
 	if (r == 0)
-		r = -posix_spawn_file_actions_addclosefrom_np(&actions, line >= 0 ? child->line_fd + 1 : 3);
+		r = -posix_spawn_file_actions_addclosefrom_np(&actions, n);
 	if (r == 0)
 		r = set_attributes(&attr, child->apart);
 	if (r == 0 && child->apart)
@@ -109,8 +108,7 @@ static int read_lines(struct line_reader *reader, int fd)
 			}
 			reader->text[reader->length] = 0;
 			reader->length = 0;
-			if (reader->child->on_line)
-				reader->child->on_line(reader->child->arg, reader->text);
+			reader->child->on_line(reader->child->arg, reader->text);
 		}
 	}
 	return 0;
@@ -173,10 +171,8 @@ int host_run(struct ve_host *host, const struct host_child *child, struct error 
 
 	if (host_cancelled(host, e))
 		return -EINTR;
-	if (child->line_fd) {
+	if (child->on_line) {
 		int ends[2];
-		if (child->line_fd != 3)
-			return error_set(e, VE_E_FAILED, EINVAL, tried, NULL, "lines are read from fd 3 alone");
 		if (pipe2(ends, O_CLOEXEC) < 0)
 			return error_sys(e, errno, tried, "pipe");
 		line_read = ends[0];
@@ -208,8 +204,8 @@ int host_run(struct ve_host *host, const struct host_child *child, struct error 
 	if (line_read >= 0)
 		read_lines(&reader, line_read);
 	if (cancelled < 0)
-		return error_set(e, VE_E_TIMEOUT, ETIMEDOUT, tried, NULL, "%s: it took longer than %g seconds",
-			child->argv[0], child->timeout_ms / 1000.0);
+		return error_set(
+			e, VE_E_TIMEOUT, ETIMEDOUT, tried, NULL, "%s: %s", child->argv[0], strerror(ETIMEDOUT));
 	if (cancelled) {
 		host_cancelled(host, e);
 		return -EINTR;

@@ -21,7 +21,8 @@ int source_read(const char *path, const char *tried, struct source *ret, struct 
 		return error_set(e, errno == ENOENT || errno == ENOTDIR ? VE_E_NO_IMAGE : VE_E_FAILED, errno, tried,
 			"name a tarball or a folder that is there", "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return error_set(e, VE_E_USAGE, EINVAL, tried, NULL, "%s: neither a tarball nor a folder", path);
+		return error_set(e, VE_E_USAGE, EINVAL, tried, "name a tarball or a folder",
+			"%s: neither a tarball nor a folder", path);
 	*ret = (struct source){
 		.is_folder = S_ISDIR(st.st_mode),
 		.size = S_ISDIR(st.st_mode) ? 0 : st.st_size,

@@ -48,4 +48,7 @@ struct unpack_run {
 };
 int unpack_run(struct ve_host *host, struct work *w, const struct unpack_run *run, struct error *e);
 
+/* ve-unpack ended with `status` and said `said`, "" for nothing. `data`: the host's. */
+int unpack_failed(const char *what, const char *data, int status, const char *said, struct error *e);
+
 #endif

@@ -314,7 +314,6 @@ static int run_guarded(
 		.in = -1,
 		.out = log,
 		.err = log,
-		.line_fd = 3,
 		.on_line = on_line,
 		.arg = &lines,
 	};

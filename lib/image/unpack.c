@@ -51,21 +51,37 @@ static void read_said(int said, char buf[SAID_MAX])
 	buf[strcspn(buf, "\n")] = 0;
 }
 
+int unpack_failed(const char *what, const char *data, int status, const char *said, struct error *e)
+{
+	char remedy[256] = "";
+	int errnum = 0;
+	if (WIFSIGNALED(status))
+		return error_set(e, VE_E_FAILED, 0, what, "look whether memory was out: dmesg",
+			"ve-unpack was killed by signal %d", WTERMSIG(status));
+	/* Its words are all that comes back; the errno is told by them. */
+	for (int i = 1; i < 134 && !errnum; i++)
+		if ((i == EPERM || error_remedy(i)) && strstr(said, strerror(i)))
+			errnum = i;
+	const char *usual = errnum == EPERM                 ? "run vectl as the host's root, outside of containers"
+			    : strstr(said, "memory is out") ? error_remedy(ENOMEM)
+			    : *said                         ? error_remedy(errnum)
+							    : "install vectl again";
+	if (errnum == ENOSPC)
+		snprintf(remedy, sizeof(remedy), "make room below %.180s/images", data);
+	return error_set(e, VE_E_FAILED, errnum, what, *remedy ? remedy : usual, "%s",
+		*said ? said : "ve-unpack failed without saying why");
+}
+
 static int report(const struct unpack_run *run, const struct ve_host *host, int status, int err, struct error *e)
 {
-	char said[SAID_MAX], remedy[256] = "";
+	char said[SAID_MAX];
 	read_said(err, said);
-	if (WIFSIGNALED(status))
-		return error_set(
-			e, VE_E_FAILED, 0, run->what, NULL, "ve-unpack was killed by signal %d", WTERMSIG(status));
-	if (WEXITSTATUS(status) == EXIT_REFUSED)
-		return error_set(e, VE_E_ARCHIVE, 0, run->what, NULL, "%s: %s", run->archive, said);
-	/* Its words are all that comes back; the one case with a remedy of its own is told by them. */
-	int full = strstr(said, strerror(ENOSPC)) != NULL;
-	if (full)
-		snprintf(remedy, sizeof(remedy), "make room below %.180s/images", host->data);
-	return error_set(e, VE_E_FAILED, full ? ENOSPC : 0, run->what, remedy, "%s",
-		*said ? said : "ve-unpack failed without saying why");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_REFUSED)
+		return error_set(e, VE_E_ARCHIVE, 0, run->what,
+			run->source && run->source->is_folder ? "mend that in the folder"
+							      : "mend the archive, or get it again",
+			"%s: %s", run->archive, said);
+	return unpack_failed(run->what, host->data, status, said, e);
 }
 
 /* Fills image/rootfs and image/manifest. `ret_summary` is ve-unpack's last line. */
@@ -85,7 +101,7 @@ static int fill_rootfs(
 	struct report_lines lines = {.host = host, .run = run, .last = -1};
 	const char *const argv[] = {program, "--output", output, "--report-fd", "3", run->archive, NULL};
 	const struct host_child child = {
-		.argv = argv, .in = -1, .out = out, .err = err, .line_fd = 3, .on_line = on_line, .arg = &lines};
+		.argv = argv, .in = -1, .out = out, .err = err, .on_line = on_line, .arg = &lines};
 	int status = run_child(host, &child, run->what, e);
 	if (status < 0)
 		return status;

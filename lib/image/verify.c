@@ -79,13 +79,8 @@ static int compare(
 		return error_sys(e, errno, what, "memfd_create");
 	struct report_lines lines = {.host = host, .what = what};
 	const char *const argv[] = {program, "--verify", rootfs, "--report-fd", "3", manifest, NULL};
-	const struct host_child child = {.argv = argv,
-		.in = -1,
-		.out = differences,
-		.err = err,
-		.line_fd = 3,
-		.on_line = on_line,
-		.arg = &lines};
+	const struct host_child child = {
+		.argv = argv, .in = -1, .out = differences, .err = err, .on_line = on_line, .arg = &lines};
 	host_progress(host, what, "", 0, -1, -1);
 	struct error inner = {0};
 	int status = host_run(host, &child, &inner);
@@ -99,8 +94,8 @@ static int compare(
 		read_memfd(err, SAID_MAX, &said);
 		if (said)
 			said[strcspn(said, "\n")] = 0;
-		return error_set(e, VE_E_FAILED, refused ? EBADMSG : 0, what, refused ? remedy_again : NULL, "%s",
-			said && *said ? said : "ve-unpack failed without saying why");
+		return refused ? error_set(e, VE_E_FAILED, EBADMSG, what, remedy_again, "%s", said ? said : "")
+			       : unpack_failed(what, host->data, status, said ? said : "", e);
 	}
 	memcpy(summary, lines.summary, SUMMARY_MAX);
 	return 0;
@@ -148,7 +143,8 @@ static int verify(struct ve_host *host, const char *image, char **ret_json, stru
 	if (r == -EBADMSG)
 		mark(images, id, 1);
 	if (r == 0 && !store_has(images, id))
-		r = error_set(e, VE_E_NO_IMAGE, ENOENT, what, NULL, "%s was removed meanwhile", image);
+		r = error_set(e, VE_E_NO_IMAGE, ENOENT, what, "vectl image list shows what is there",
+			"%s was removed meanwhile", image);
 	if (r == 0)
 		r = json_parse(text, strlen(text), "ve-unpack", what, &summary, e);
 	if (r == 0 && (r = read_memfd(differences, DIFFERENCES_TEXT_MAX, &lines)) < 0)

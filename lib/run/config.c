@@ -121,7 +121,8 @@ int ve_get(struct ve *ve, const char *key, char **ret_text)
 	char *text = spec_text(s, key);
 	if (!text)
 		return error_of(ve, e,
-			error_set(e, VE_E_SPEC, ENODATA, "get", NULL, "%s: not set, and it has no default", key));
+			error_set(e, VE_E_SPEC, ENODATA, "get", "set it: vectl set NAME KEY=VALUE",
+				"%s: not set, and it has no default", key));
 	*ret_text = text;
 	return 0;
 }

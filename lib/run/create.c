@@ -211,7 +211,8 @@ int ve_create(struct ve_host *host, const char *name, const struct ve_create_opt
 	struct ve_create_options o = {0};
 	if (options)
 		memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
-	int r = name ? spec_valid_name(name, e) : error_set(e, VE_E_USAGE, EINVAL, tried, NULL, "no name was given");
+	int r = name ? spec_valid_name(name, e)
+		     : error_set(e, VE_E_USAGE, EINVAL, tried, "give one", "no name was given");
 	if (r)
 		return r;
 	struct ve *ve = calloc(1, sizeof *ve);

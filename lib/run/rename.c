@@ -151,7 +151,8 @@ static int rename_to(struct ve *ve, const char *name, struct error *e)
 int ve_rename(struct ve *ve, const char *name)
 {
 	struct error *e = host_begin(ve->host);
-	int r = name ? rename_to(ve, name, e) : error_set(e, VE_E_USAGE, EINVAL, tried, NULL, "no name was given");
+	int r = name ? rename_to(ve, name, e)
+		     : error_set(e, VE_E_USAGE, EINVAL, tried, "give one", "no name was given");
 	if (r < 0)
 		return error_of(ve, e, r);
 	snprintf(ve->name, sizeof ve->name, "%s", name);

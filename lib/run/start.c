@@ -43,8 +43,8 @@ static const char tried[] = "start";
 
 static int failed(struct launch *l, const struct plan_step *s, int err, const char *subject, const char *remedy)
 {
-	int r = error_set(
-		l->e, VE_E_FAILED, err, tried, remedy, "step %s: %s: %s", plan_op_name(s->op), subject, strerror(err));
+	int r = error_set(l->e, VE_E_FAILED, err, tried, remedy ?: error_remedy(err) ?: "`vectl plan NAME` shows the step in its place", "step %s: %s: %s",
+		plan_op_name(s->op), subject, strerror(err));
 	snprintf(l->e->step, sizeof l->e->step, "%s", plan_op_name(s->op));
 	snprintf(l->e->subject, sizeof l->e->subject, "%.200s", subject);
 	return r;
@@ -105,7 +105,7 @@ static int runtime_dir(struct launch *l, const struct plan_step *s)
 		return failed(l, s, errno, "live", NULL);
 	/* Room for what is written there later, by those who could not tell anybody that it is missing. */
 	r = posix_fallocate(l->fd[SFD_STATE], 0, 2 * STATE_RECORD);
-	return r ? failed(l, s, r, "state", "free some space there") : 0;
+	return r ? failed(l, s, r, "state", NULL) : 0;
 }
 
 static int cgroup_step(struct launch *l, const struct plan_step *s)
@@ -289,9 +289,10 @@ static int caller_step(struct launch *l, const struct plan_step *s)
 
 /* ---- what the supervisor reports */
 
-#define LEADS_AWAY "a link at the target leads to /, or into /dev, /run/host, /proc or /sys: choose another target"
+#define LEADS_AWAY      "a link at the target leads to /, or into /dev, /run/host, /proc or /sys: choose another target"
+#define MORE_NAMESPACES "allow more namespaces: `sysctl -a | grep ^user.max_` shows the limits"
 
-/* What to do about a step that failed, by what it was and what the kernel said; op -1: any. */
+/* What to do about a step that failed, by what it was and what the kernel said. */
 static const struct {
 	int op, err;
 	const char *remedy;
@@ -300,6 +301,10 @@ static const struct {
 	{OP_EXEC, EACCES, "check the image's init, or set another: vectl set NAME init=/path"},
 	{OP_EXEC, ENOEXEC, "check the image's init, or set another: vectl set NAME init=/path"},
 	{OP_USER_NAMESPACE, EPERM, "run vectl outside of the chroot: the kernel refuses user namespaces inside one"},
+	{OP_PRIVATE_MOUNTS, ENOSPC, MORE_NAMESPACES},
+	{OP_USER_NAMESPACE, ENOSPC, MORE_NAMESPACES},
+	{OP_TIME_NAMESPACE, ENOSPC, MORE_NAMESPACES},
+	{OP_CLONE_INIT, ENOSPC, MORE_NAMESPACES},
 	{OP_OPEN_MOUNT, ENOENT, "make it, or unset the mount"},
 	{OP_OPEN_MOUNT, ELOOP, "a symbolic link is in the source: give the path that it leads to (realpath shows it)"},
 	{OP_MAKE_MOUNT, ENOENT, "make it, or unset the mount"},
@@ -322,17 +327,14 @@ static const struct {
 	{OP_SYSCTL, EPERM, "this kernel lets the host's root alone set it: unset it"},
 	{OP_SYSCTL, EINVAL, "the kernel does not take that value: set another"},
 	{OP_SYSCTL, ERANGE, "the kernel does not take that value: set another"},
-	{-1, ENOSPC, "free some disk space"},
-	{-1, EDQUOT, "free some disk space"},
-	{-1, ENOMEM, "free some memory"},
 };
 
 static const char *remedy_for(const struct wire_report *r, int op)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++)
-		if ((remedies[i].op == op || remedies[i].op == -1) && remedies[i].err == r->err)
+		if (remedies[i].op == op && remedies[i].err == r->err)
 			return remedies[i].remedy;
-	return "`vectl plan NAME` shows the step in its place";
+	return NULL;
 }
 
 /* The key of the spec that a step comes from, where its name does not say it: "mount.data: ". */
@@ -493,7 +495,7 @@ int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct pla
 	FORMAT(supervisor, "%s/ve-supervisor", host_libexec_dir);
 	if (!realpath(link, image))
 		return error_set(e, VE_E_NO_IMAGE, errno, "plan the start",
-			"build or import it again, and make the VE anew",
+			"build or import the same again, or make the VE anew",
 			"its image is not in the store any more: %s: %s", link, strerror(errno));
 	struct plan_device devices[PLAN_DEVICES_MAX];
 	size_t ndevices = 0;

@@ -107,7 +107,8 @@ int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive,
 	struct seen seen = {0, 0};
 	struct runtime rt;
 	if (inotify < 0)
-		return error_sys(e, errno, "wait", "inotify");
+		return error_set(e, VE_E_FAILED, errno, "wait", "raise fs.inotify.max_user_instances", "inotify: %s",
+			strerror(errno));
 	for (int64_t end = now_ms() + timeout_ms;;) {
 		/* First watch, then look: what happens in between wakes the poll below. */
 		watch(inotify, ve);

@@ -166,11 +166,23 @@ Test(error, the_handle_shows_it)
 	cr_expect_str_eq(ve_error_subject(&h), "/x");
 	cr_expect_str_eq(ve_error_tried(&h), "write it");
 	cr_expect_str_eq(ve_error_message(&h), "/x: No space left on device");
-	cr_expect_str_eq(ve_error_remedy(&h), "");
+	cr_expect_str_eq(ve_error_remedy(&h), "make room there: df and df -i show what is full");
 	/* The next call begins clean. */
 	cr_expect_eq(host_begin(&h), &h.error);
 	cr_expect_eq(ve_error_code(&h), VE_E_NONE);
 	cr_expect_str_eq(ve_error_message(&h), "");
+}
+
+Test(error, an_errno_that_asks_for_nothing_has_no_remedy)
+{
+	struct error e = {0};
+
+	error_sys(&e, EROFS, "write it", "/x");
+	cr_expect_str_eq(e.remedy, "mount that file system read-write");
+	error_clear(&e);
+	error_sys(&e, ESRCH, "end it", "7");
+	cr_expect_str_eq(e.remedy, "");
+	cr_expect_null(error_remedy(0));
 }
 
 Test(error, names_that_open_refuses)

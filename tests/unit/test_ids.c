@@ -308,7 +308,7 @@ Test(ids, the_hosts_users_are_respected)
 	pool(4);
 	cr_expect_eq(ids_pick(&f.host, 1, NULL, &r, &e), -EADDRINUSE);
 	cr_expect_eq(e.code, VE_E_BUSY);
-	cr_expect_str_eq(e.remedy, "name a free range as idpool in vectl.conf");
+	cr_expect_str_eq(e.remedy, "choose another userns.base, or name a free range as idpool in vectl.conf");
 	cr_expect_eq(r.base, untouched.base);
 }
 
