@@ -82,6 +82,17 @@ unlike() {
 	! grep -qE -- "$2" <<<"$1" || die "${3:-text}: '$2' is in: $1"
 }
 
+# says STATUS EXTENDED-REGEX COMMAND...: ends with STATUS, and the one line on stderr matches
+says() {
+	local want=$1 pattern=$2
+	shift 2
+	try "$@"
+	eq "$STATUS" "$want" "exit status of: $*"
+	eq "$(wc -l <"$T_TMP.err")" 1 "lines on stderr of: $*"
+	like "$ERR" "$pattern" "message of: $*"
+	like "$ERR" '^vectl: ' "message of: $*"
+}
+
 # json EXPRESSION <DOCUMENT: a Python expression over the document d; true, false and null print as in JSON.
 json() {
 	python3 -c '
@@ -111,6 +122,34 @@ state() { # NAME: as list shows it
 	vectl list --json | json "[v['state'] for v in d['ves'] if v['name'] == '$1'][0]"
 }
 
+# A process of the caller's that waits for something in poll.
+in_poll() { # PID
+	case $(cat "/proc/$1/syscall") in
+	"$POLL "*) ;;
+	*) return 1 ;;
+	esac
+}
+POLL=$(python3 -c 'import os; print({"x86_64": 7, "aarch64": 73}[os.uname().machine])')
+
+# later_says STATUS REGEX PID FILE: what was started in the background, its stderr to FILE, ends like this
+later_says() {
+	local status=0
+	wait "$3" || status=$?
+	says "$1" "$2" sh -c "cat '$4' >&2; exit $status"
+}
+
+# interrupted REGEX COMMAND...: gets a Ctrl-C once it waits, and ends with 130 and these words
+interrupted() {
+	local pattern=$1 pid
+	shift
+	# What a shell starts in the background ignores the signal.
+	env --default-signal=INT "$@" >"$T_TMP.out" 2>"$T_TMP.interrupted" &
+	pid=$!
+	until_ 30 in_poll "$pid"
+	kill -INT "$pid"
+	later_says 130 "$pattern" "$pid" "$T_TMP.interrupted"
+}
+
 # Waits until a condition holds: until_ SECONDS COMMAND...
 until_() {
 	local end=$((SECONDS + $1))
@@ -126,6 +165,21 @@ cleanup_ve() {
 	for name; do
 		vectl destroy --force "$name" >/dev/null 2>&1 || true
 	done
+}
+
+# A folder that only root can change, all the way up; where the tests' own is not, the cases cannot be.
+hooks_folder() {
+	HOOKS=/var/lib/vectl-test-hooks.$$
+	rm -rf "$HOOKS"
+	mkdir -m 755 "$HOOKS"
+	LOG=$HOOKS/log
+	: >"$LOG"
+	trap 'rm -rf "$HOOKS"' EXIT
+}
+
+hook() { # NAME SCRIPT
+	printf '#!/bin/sh\n%s\n' "$2" >"$HOOKS/$1"
+	chmod 755 "$HOOKS/$1"
 }
 
 # The VE's processes that run on the host's side, from the kernel and not from vectl: pids whose cgroup lies in it.

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which error messages of the source no test has printed.
+"""Whether each error message of the source was printed by a test, or is excused.
 
-messages.py SOURCE-ROOT PRINTED: takes every message out of the calls that make errors in lib/ and cmd/, and looks for it
-in PRINTED, the lines that the tests saw on stderr. Prints those that are not there, and last "MESSAGES PRINTED".
+messages.py SOURCE-ROOT PRINTED EXCUSED: takes every message out of the calls that make errors in lib/ and cmd/, and
+looks for it in PRINTED, the lines that the tests saw on stderr. One that is not there has to be in EXCUSED, a table of
+FILE, message as it stands in the source, and why no test here can cause it, with tabs between them. Prints what is wrong,
+then a line that counts; fails where a message is in neither, and where EXCUSED names one that is not in the source.
 """
 import glob
 import os
@@ -72,8 +74,18 @@ def collect(top):
             number = functions[call.group(1)]
             if given and len(given) > number:
                 for message in messages_of(given[number]):
-                    found.setdefault(message, name)
+                    found.setdefault(message, set()).add(name)
     return found
+
+
+def read_excused(path):
+    with open(path, encoding="utf-8") as f:
+        for number, line in enumerate(f, 1):
+            if line.strip() and not line.startswith("#"):
+                fields = line.rstrip("\n").split("\t")
+                if len(fields) != 3 or not all(fields):
+                    sys.exit(f"{path}:{number}: FILE, message and reason are wanted, with a tab between them")
+                yield fields[0], fields[1]
 
 
 def pattern(message):
@@ -89,12 +101,21 @@ def pattern(message):
 
 
 def main():
-    top, printed_file = sys.argv[1:3]
+    top, printed_file, excused_file = sys.argv[1:4]
     with open(printed_file, encoding="utf-8", errors="replace") as f:
         printed = sorted(set(f.read().splitlines()))
-    own = {m: (p, where) for m, where in collect(top).items() if (p := pattern(m)) and len(m) > 12}
-    missing = [f"{where}\t{message}" for message, (p, where) in own.items() if not any(p.search(x) for x in printed)]
-    print("\n".join(sorted(missing) + [f"{len(own)} {len(own) - len(missing)}"]))
+    own = {m: (p, files) for m, files in collect(top).items() if (p := pattern(m)) and len(m) > 12}
+    missing = {m for m, (p, _) in own.items() if not any(p.search(line) for line in printed)}
+    excused = list(read_excused(excused_file))
+    wrong = [f"not printed by a test, and not excused: {', '.join(sorted(own[m][1]))}\t{m}"
+             for m in sorted(missing - {m for _, m in excused})]
+    wrong += [f"excused, and not in the source: {file}\t{m}" for file, m in excused
+              if m not in own or file not in own[m][1]]
+    for file, m in excused:
+        if m in own and m not in missing:
+            print(f"excused, and printed after all: {file}\t{m}")
+    print("\n".join(wrong + [f"{len(own)} messages, {len(own) - len(missing)} printed, {len(missing)} not"]))
+    sys.exit(1 if wrong else 0)
 
 
 main()

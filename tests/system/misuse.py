@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """misuse.py PREFIX ROOT: calls libve as a panel's bug would, and prints the errors that it gives for that.
+misuse.py PREFIX ROOT meanwhile NAME: calls that wait for nobody, on a VE that another process is changing.
 
 Each call must fail with the errno that the header promises, and say something.
 """
@@ -10,7 +11,7 @@ import glob
 import os
 import sys
 
-prefix, root = sys.argv[1:3]
+prefix, root, *case = sys.argv[1:]
 ve = ctypes.CDLL(glob.glob(f"{prefix}/**/libve.so.0", recursive=True)[0])
 for name in ("ve_error_tried", "ve_error_message", "ve_error_remedy"):
     getattr(ve, name).restype = ctypes.c_char_p
@@ -59,6 +60,14 @@ r, h = open_host(HostOptions(ctypes.sizeof(HostOptions), root.encode(), -1))
 if r:
     sys.exit(f"ve_host_open: {r}")
 v = ctypes.c_void_p()
+if case[:1] == ["meanwhile"]:
+    if ve.ve_open(h, case[1].encode(), ctypes.byref(v)):
+        sys.exit("ve_open: " + ve.ve_error_message(h).decode())
+    must_fail("ve_stopped_fd of one that is starting", ve.ve_stopped_fd(v), errno.EAGAIN, h)
+    must_fail("ve_reap of one that is being changed", ve.ve_reap(v), errno.EAGAIN, h)
+    ve.ve_close(v)
+    ve.ve_host_close(h)
+    sys.exit(failed)
 must_fail("ve_open(NULL)", ve.ve_open(h, None, ctypes.byref(v)), errno.EINVAL, h)
 must_fail("ve_create(NULL)", ve.ve_create(h, None, None, ctypes.byref(v)), errno.EINVAL, h)
 must_fail("ve_create without image", ve.ve_create(h, b"misused", None, ctypes.byref(v)), errno.EINVAL, h)
@@ -67,9 +76,15 @@ if ve.ve_open(h, b"misused", ctypes.byref(v)) == 0:
 
 
 class CreateOptions(ctypes.Structure):
-    _fields_ = [("size", ctypes.c_size_t), ("image", ctypes.c_char_p), ("rest", ctypes.c_void_p * 16)]
+    _fields_ = [("size", ctypes.c_size_t), ("image", ctypes.c_char_p), ("rest", ctypes.c_void_p * 4),
+                ("password", ctypes.c_char_p), ("hash", ctypes.c_char_p), ("more", ctypes.c_void_p * 8)]
 
 
+full = ctypes.sizeof(CreateOptions)
+o = CreateOptions(full, b"busybox", password=b"secret", hash=b"$6$salt$hash")
+must_fail("a password and its hash", ve.ve_create(h, b"misused", ctypes.byref(o), ctypes.byref(v)), errno.EINVAL, h)
+o = CreateOptions(full, b"busybox", hash=b"secret")
+must_fail("no hash", ve.ve_create(h, b"misused", ctypes.byref(o), ctypes.byref(v)), errno.EINVAL, h)
 o = CreateOptions(ctypes.sizeof(ctypes.c_size_t) * 2, b"busybox")
 if ve.ve_create(h, b"misused", ctypes.byref(o), ctypes.byref(v)):
     sys.exit("ve_create: " + ve.ve_error_message(h).decode())

@@ -5,21 +5,6 @@
 # privileged: hooks_that_others_could_change what_a_hook_leaves_running hooks_that_a_ve_could_have_written
 # privileged: start_killed_in_pre_start start_killed_in_the_start_hook start_interrupted_in_the_start_hook
 
-# A folder that only root can change, all the way up; where the tests' own is not, the cases cannot be.
-hooks_folder() {
-	HOOKS=/var/lib/vectl-test-hooks.$$
-	rm -rf "$HOOKS"
-	mkdir -m 755 "$HOOKS"
-	LOG=$HOOKS/log
-	: >"$LOG"
-	trap 'rm -rf "$HOOKS"' EXIT
-}
-
-hook() { # NAME SCRIPT
-	printf '#!/bin/sh\n%s\n' "$2" >"$HOOKS/$1"
-	chmod 755 "$HOOKS/$1"
-}
-
 test_each_in_its_time() {
 	hooks_folder
 	hook all "echo \"\$VE_HOOK \$1 \$2 \$VE_NAME \$VE_UUID\" >> $LOG"
