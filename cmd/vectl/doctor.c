@@ -4,8 +4,9 @@
 #include "colour.h"
 #include "json.h"
 #include "vectl.h"
+#include "wrap.h"
 
-enum { OPT_REPAIR = 300, OPT_DRY_RUN };
+enum { OPT_REPAIR = 300, OPT_DRY_RUN, WHAT_COLUMN = 8, REMEDY_COLUMN = 10 };
 static const struct option options[] = {
 	{"repair", no_argument, NULL, OPT_REPAIR}, {"dry-run", no_argument, NULL, OPT_DRY_RUN}, CLI_OPTIONS, {0}};
 
@@ -22,14 +23,23 @@ static void print_status(const struct view *v, const char *status)
 	printf("  %s%-4s%s  ", begin, status, *begin ? COLOUR_END : "");
 }
 
-/* A shell snippet, a command a line, under what it is for. */
+static void print_comment(const char *text)
+{
+	fputs("# ", stdout);
+	wrap_words(stdout, text, screen_width(stdout), REMEDY_COLUMN + 2, REMEDY_COLUMN, "# ");
+}
+
+/* A shell snippet, a command a line, under what it is for: what can be pasted stays on its line, comments need not. */
 static void print_remedy(const char *remedy)
 {
 	for (const char *line = remedy; line && *line;) {
 		int n = (int)strcspn(line, "\n");
 		char *copy = strndup(line, n);
-		printf("          ");
-		cli_print_text(stdout, copy ? copy : "");
+		printf("%*s", REMEDY_COLUMN, "");
+		if (copy && !strncmp(copy, "# ", 2))
+			print_comment(copy + 2);
+		else
+			cli_print_text(stdout, copy);
 		putchar('\n');
 		free(copy);
 		line += n + (line[n] == '\n');
@@ -39,7 +49,7 @@ static void print_remedy(const char *remedy)
 static void print_line(struct view *v, const char *status, const char *what, const char *remedy)
 {
 	print_status(v, status);
-	cli_print_text(stdout, what);
+	wrap_text(stdout, what, WHAT_COLUMN, WHAT_COLUMN);
 	putchar('\n');
 	if (!remedy || !v->remedy || strcmp(remedy, v->remedy))
 		print_remedy(remedy);
@@ -85,17 +95,21 @@ static void print_leftovers(const struct view *v, yajl_val leftovers)
 		const char *status = json_text(json_at(f, "status")), *error = json_text(json_at(f, "error")),
 			   *action = json_text(json_at(f, "action"));
 		print_status(v, status);
-		cli_print_text(stdout, json_text(json_at(f, "path")));
-		fputs(": ", stdout);
-		cli_print_text(stdout, json_text(json_at(f, "what")));
-		if (error) {
-			fputs(": ", stdout);
-			cli_print_text(stdout, error);
+		struct wrapped line;
+		FILE *out = wrap_begin(&line);
+		if (out) {
+			cli_print_text(out, json_text(json_at(f, "path")));
+			fputs(": ", out);
+			cli_print_text(out, json_text(json_at(f, "what")));
+			fputs(error ? ": " : "", out);
+			cli_print_text(out, error);
 		}
-		putchar('\n');
-		if (!strcmp(status, "would-mend"))
-			printf("          # %s\n", action);
-		else if (strcmp(status, "mended") && strcmp(status, "in-use"))
+		wrap_end(&line, stdout, WHAT_COLUMN + (int)strlen(status) - 4, WHAT_COLUMN);
+		if (!strcmp(status, "would-mend")) {
+			printf("%*s", REMEDY_COLUMN, "");
+			print_comment(action);
+			putchar('\n');
+		} else if (strcmp(status, "mended") && strcmp(status, "in-use"))
 			print_remedy(json_text(json_at(f, "remedy")));
 	}
 }

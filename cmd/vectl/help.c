@@ -5,6 +5,7 @@
 
 #include "json.h"
 #include "vectl.h"
+#include "wrap.h"
 
 enum { KEY_COLUMN = 20, WIDTH = 79 };
 
@@ -31,18 +32,7 @@ void cli_print_overview(FILE *out)
 /* Words up to the end of the line, filled to WIDTH; more lines of it begin at column `indent`. */
 static void put_wrapped(const char *text, int column, int indent)
 {
-	for (int first = 1; *text && *text != '\n'; first = 0) {
-		int n = (int)strcspn(text, " \n");
-		if (!first && column + 1 + n > WIDTH) {
-			printf("\n%*s", indent, "");
-			column = indent;
-		} else if (!first) {
-			column += putchar(' ') == ' ';
-		}
-		printf("%.*s", n, text);
-		column += n;
-		text += n + strspn(text + n, " ");
-	}
+	wrap_words(stdout, text, WIDTH, column, indent, "");
 	putchar('\n');
 }
 

@@ -4,63 +4,64 @@
 
 #include "show.h"
 #include "table.h"
+#include "wrap.h"
 
-static void show_value(yajl_val v)
+static void show_value(FILE *out, yajl_val v)
 {
 	if (json_text(v)) {
-		cli_print_text(stdout, json_text(v));
+		cli_print_text(out, json_text(v));
 	} else if (v && YAJL_IS_ARRAY(v)) {
 		for (size_t i = 0; i < json_size(v); i++) {
-			fputs(i ? " " : "", stdout);
-			show_value(YAJL_GET_ARRAY(v)->values[i]);
+			fputs(i ? " " : "", out);
+			show_value(out, YAJL_GET_ARRAY(v)->values[i]);
 		}
 	} else {
-		json_write(stdout, v);
+		json_write(out, v);
 	}
 }
 
-static void show_bytes(yajl_val v)
+static void show_bytes(FILE *out, yajl_val v)
 {
 	char buf[HUMAN];
-	fputs(human_bytes(buf, json_number(v, -1)), stdout);
+	fputs(human_bytes(buf, json_number(v, -1)), out);
 }
 
-static void show_uptime(yajl_val v)
+static void show_uptime(FILE *out, yajl_val v)
 {
 	char buf[HUMAN];
-	fputs(human_uptime(buf, json_number(v, -1)), stdout);
+	fputs(human_uptime(buf, json_number(v, -1)), out);
 }
 
-static void show_time(yajl_val v)
+static void show_time(FILE *out, yajl_val v)
 {
 	char buf[64];
 	time_t when = json_number(v, 0);
 	struct tm tm;
 
 	if (json_text(v))
-		cli_print_text(stdout, json_text(v));
+		cli_print_text(out, json_text(v));
 	else if (localtime_r(&when, &tm) && strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M:%S %z", &tm))
-		fputs(buf, stdout);
+		fputs(buf, out);
 }
 
-static void show_userns(yajl_val v)
+static void show_userns(FILE *out, yajl_val v)
 {
 	long long base = json_number(json_at(v, "base"), 0), count = json_number(json_at(v, "count"), 0);
 
-	printf("%lld-%lld", base, base + count - 1);
+	fprintf(out, "%lld-%lld", base, base + count - 1);
 	if (json_at(v, "owner"))
-		printf(", user namespace owned by uid %lld", json_number(json_at(v, "owner"), 0));
+		fprintf(out, ", user namespace owned by uid %lld", json_number(json_at(v, "owner"), 0));
 }
 
-static void show_yes(yajl_val v)
+static void show_yes(FILE *out, yajl_val v)
 {
-	fputs(json_true(v) ? "yes" : "no", stdout);
+	fputs(json_true(v) ? "yes" : "no", out);
 }
 
 /* A row without a key begins a group; what the document lacks, or has empty, is left out, and so are empty groups. */
 static const struct row {
 	const char *group, *key, *label;
-	void (*show)(yajl_val v);
+	void (*show)(FILE *out, yajl_val v);
 } rows[] = {
 	{"Identity"},
 	{NULL, "image", "Image", show_value},
@@ -101,14 +102,14 @@ static int is_no_number(const struct row *row, yajl_val v)
 	return row->show == show_value && YAJL_IS_NUMBER(v) && !json_number(v, 1);
 }
 
-static void show_labels(yajl_val v)
+static void show_labels(FILE *out, yajl_val v)
 {
 	for (size_t i = 0; i < YAJL_GET_OBJECT(v)->len; i++) {
 		const char *text = json_text(YAJL_GET_OBJECT(v)->values[i]);
-		fputs(i ? " " : "", stdout);
-		cli_print_text(stdout, YAJL_GET_OBJECT(v)->keys[i]);
-		fputc('=', stdout);
-		cli_print_text(stdout, text ? text : "?");
+		fputs(i ? " " : "", out);
+		cli_print_text(out, YAJL_GET_OBJECT(v)->keys[i]);
+		fputc('=', out);
+		cli_print_text(out, text ? text : "?");
 	}
 }
 
@@ -130,11 +131,24 @@ static void print_rows(yajl_val ve, int stopped)
 		if (group)
 			printf("\n%s\n", group);
 		group = NULL;
-		printf("  %-15s ", row->label);
-		if (row->show)
-			row->show(v);
-		else if (YAJL_IS_OBJECT(v))
-			show_labels(v);
+		struct wrapped value;
+		FILE *out = wrap_begin(&value);
+		if (out && row->show)
+			row->show(out, v);
+		else if (out && YAJL_IS_OBJECT(v))
+			show_labels(out, v);
+		int column = printf("  %-15s ", row->label);
+		wrap_end(&value, stdout, column, column);
+	}
+}
+
+static void print_sentences(const char *group, yajl_val list)
+{
+	if (json_size(list))
+		printf("\n%s\n", group);
+	for (size_t i = 0; i < json_size(list); i++) {
+		fputs("  ", stdout);
+		wrap_text(stdout, json_text(YAJL_GET_ARRAY(list)->values[i]), 2, 4);
 		fputc('\n', stdout);
 	}
 }
@@ -148,16 +162,8 @@ static void print_info(yajl_val ve)
 	printf(": %s%s\n", state ? state : "?",
 		json_true(json_at(ve, "stale")) ? " (a crash left something behind)" : "");
 	print_rows(ve, state && !strcmp(state, ve_state_name(VE_STOPPED)));
-	for (size_t i = 0; i < json_size(lost); i++) {
-		fputs(i ? "  " : "\nPrivileged, and so\n  ", stdout);
-		cli_print_text(stdout, json_text(YAJL_GET_ARRAY(lost)->values[i]));
-		fputc('\n', stdout);
-	}
-	for (size_t i = 0; i < json_size(notes); i++) {
-		fputs(i ? "  " : "\nNotes\n  ", stdout);
-		cli_print_text(stdout, json_text(YAJL_GET_ARRAY(notes)->values[i]));
-		fputc('\n', stdout);
-	}
+	print_sentences("Privileged, and so", lost);
+	print_sentences("Notes", notes);
 	if (!is_empty(spec)) {
 		fputs("\nSpec\n", stdout);
 		json_flatten(stdout, spec, "  ");
@@ -178,5 +184,5 @@ static int print_document(yajl_val document)
 
 int verb_info(struct cli *cli, int argc, char **argv)
 {
-	return cli_show(cli, argc, argv, get_info, print_document);
+	return cli_show(cli, argc, argv, get_info, print_document, NULL);
 }

@@ -3,6 +3,26 @@
 
 #include "json.h"
 #include "vectl.h"
+#include "wrap.h"
+
+static void note_wrapped(struct cli *cli, const char *text)
+{
+	char *lines = NULL;
+	size_t size;
+	FILE *out = open_memstream(&lines, &size);
+
+	if (!out)
+		return;
+	wrap_words(out, text, screen_width(stderr), 4, 4, "");
+	if (!fclose(out)) {
+		const char *dash = "  - ";
+		for (char *at = NULL, *line = strtok_r(lines, "\n", &at); line; line = strtok_r(NULL, "\n", &at)) {
+			cli_note(cli, "%s%s", dash, line);
+			dash = "";
+		}
+	}
+	free(lines);
+}
 
 /* What a privileged VE is without, said when it is made so: lines on stderr, or a member of the result. */
 void cli_say_lost(struct cli *cli, struct ve *ve)
@@ -27,5 +47,5 @@ void cli_say_lost(struct cli *cli, struct ve *ve)
 	}
 	cli_note(cli, "%s: privileged, and so:", ve_name(ve));
 	for (size_t i = 0; i < json_size(lost); i++)
-		cli_note(cli, "  - %s", json_text(YAJL_GET_ARRAY(lost)->values[i]));
+		note_wrapped(cli, json_text(YAJL_GET_ARRAY(lost)->values[i]));
 }

@@ -39,5 +39,5 @@ static int print_ps(yajl_val document)
 
 int verb_ps(struct cli *cli, int argc, char **argv)
 {
-	return cli_show(cli, argc, argv, get_ps, print_ps);
+	return cli_show(cli, argc, argv, get_ps, print_ps, NULL);
 }

@@ -6,8 +6,8 @@
 #include "json.h"
 #include "vectl.h"
 
-/* get: the library's text. print NULL: it is printed as it is. */
+/* get: the library's text; without --json print, or print_text where the text is no document (print is NULL then). */
 int cli_show(struct cli *cli, int argc, char **argv, int (*get)(struct cli *cli, struct ve *ve, char **ret_text),
-	int (*print)(yajl_val document));
+	int (*print)(yajl_val document), int (*print_text)(struct cli *cli, const char *text));
 
 #endif

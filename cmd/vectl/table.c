@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "colour.h"
 #include "table.h"
 #include "vectl.h"
+#include "wrap.h"
 
 enum { GAP = 2, FLEX_MIN = 8, CUT_MIN = 3 };
 
@@ -76,14 +76,6 @@ static int width_of(const char *s)
 	return n;
 }
 
-static int screen_width(void)
-{
-	struct winsize size;
-	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
-		return 0; /* a file or a pipe gets everything */
-	return size.ws_col;
-}
-
 /* The widest column that may be cut; n_columns: none. Where those that are made for it do not suffice, any is. */
 static size_t widest(const struct table *t, const int *widths, int any)
 {
@@ -99,7 +91,7 @@ static size_t widest(const struct table *t, const int *widths, int any)
 static size_t fit(const struct table *t, int *widths)
 {
 	size_t shown = t->n_columns;
-	int screen = screen_width(), total = 0;
+	int screen = screen_width(stdout), total = 0;
 	for (size_t i = 0; i < t->n_columns; i++)
 		total += widths[i] + (i ? GAP : 0);
 	while (screen && total > screen) {

@@ -205,6 +205,44 @@ test_colour() {
 	ok vectl destroy --force t1
 }
 
+# Lines of OUT that are longer than that, and are not one word alone, or a command to be pasted, or a line of the spec.
+longer() { # COLUMNS
+	grep -E "^.{$(($1 + 1)),}\$" <<<"$OUT" | grep -vE '^ *((ok|warn|fail|note:) +)?[^ ]+$|^          [^#]|^  [a-z0-9.]+=' || true
+}
+
+# Sentences are wrapped between words, with what follows under what was begun; what no terminal reads is left alone.
+test_sentences_are_wrapped() {
+	local why='an invoice of the customer with the long name that lives on the other side of the river is not paid'
+	busybox_ve t1 --set privileged=true
+	ok vectl set t1 "suspended=$why"
+	local size
+	for size in 80 60; do
+		for verb in 'info t1' doctor 'doctor -v' 'plan t1'; do
+			# shellcheck disable=SC2086
+			try env NO_COLOR=1 python3 "$T_HERE/pty_run.py" --size "24x$size" -- vectl $verb
+			OUT=$(tr -d '\r' <<<"$OUT")
+			[ "$(wc -l <<<"$OUT")" -gt 10 ] || die "too little of $verb"
+			eq "$(longer "$size")" '' "lines of $verb with more than $size columns"
+		done
+	done
+	ok pty --size 24x80 -- vectl info t1
+	OUT=$(tr -d '\r' <<<"$OUT")
+	like "$OUT" '^  Suspended       an invoice .* that lives on$'
+	like "$OUT" '^                  the other side of the river is not paid$'
+	like "$OUT" '^  root inside is root of the host for the kernel: a hostile root in this VE is$'
+	like "$OUT" '^    not contained$'
+	ok vectl info t1
+	like "$OUT" "^  Suspended       $why\$"
+	like "$OUT" '^  root inside is root of the host .* not contained$'
+	ok vectl plan t1
+	like "$OUT" '^ *[0-9]+ .{90,}$'
+	ok pty --size 24x80 -- vectl create t2 --image busybox --set privileged=true
+	OUT=$(tr -d '\r' <<<"$OUT")
+	like "$OUT" '^  - root inside is root of the host .* is$'
+	like "$OUT" '^    not contained$'
+	ok vectl destroy --force t1 t2
+}
+
 json_lines() { # EXPRESSION EVENT <LINES: of each event of that kind
 	python3 -c '
 import json, sys
