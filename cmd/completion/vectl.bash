@@ -48,9 +48,15 @@ _vectl_values()
 	done < <("${vectl[@]}" help --keys 2>/dev/null)
 }
 
-_vectl_images()
+# Images that are there; _vectl_images: and those that a template makes.
+_vectl_stored()
 {
 	"${vectl[@]}" image list --names 2>/dev/null
+}
+
+_vectl_images()
+{
+	_vectl_stored
 	printf '%s\n' debian/13 debian/12 busybox
 }
 
@@ -91,6 +97,7 @@ _vectl_word()
 		_vectl_keys "$cur"
 		;;
 	image) _vectl_images ;;
+	stored) _vectl_stored ;;
 	file) compgen -f -- "$cur" ;;
 	topic)
 		printf '%s\n' keys "${!verb_takes[@]}"

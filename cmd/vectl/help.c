@@ -252,7 +252,22 @@ static void put_options(const char *lines)
 	}
 }
 
-/* What the words of `args` are: an image's NAME, a SOURCE or FILE. */
+/*
+ * What the words of `args` are: the NAME of an image that is made (`image`, which a template may make too), the name of
+ * one that has to be there (`stored`), a SOURCE or FILE; of NAME SOURCE, the first is one that nobody has yet.
+ */
+static const char *kind_of_arg(const char *arg, size_t n)
+{
+	int is_new = !strncmp(arg + n, " SOURCE", 7);
+
+	if (!strncmp(arg, "NAME", 4))
+		return is_new              ? "-"
+		       : arg[n - 1] == '.' ? "stored..."
+		       : n > 4             ? "stored" /* NAME|ID */
+					   : "image";
+	return !strncmp(arg, "SOURCE", 6) || !strncmp(arg, "FILE", 4) ? "file" : "-";
+}
+
 static void put_args(const char *args, size_t n)
 {
 	int first = 1;
@@ -262,10 +277,7 @@ static void put_args(const char *args, size_t n)
 		while (k < n && args[k] != ' ')
 			k++;
 		if (k > 0 && *args != '[' && *args != '-')
-			printf("%s%s", first ? "" : " ",
-				!strncmp(args, "NAME", 4)                                  ? "image"
-				: !strncmp(args, "SOURCE", 6) || !strncmp(args, "FILE", 4) ? "file"
-											   : "-");
+			printf("%s%s", first ? "" : " ", kind_of_arg(args, k));
 		first = k > 0 ? 0 : first;
 		args += k;
 		n -= k;

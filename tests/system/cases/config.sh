@@ -192,6 +192,17 @@ test_completion_of_names() {
 	eq "$(complete_line 'vectl unset still1 lab')" 'labels. labels.owner ' 'a key that is set'
 	like "$(complete_line 'vectl create x --image busy')" 'busybox' 'an image'
 	eq "$(complete_line 'vectl image remove busyb')" 'busybox ' 'an image to remove'
+	# What can be built or made is not what is there.
+	local names empty
+	names=$(vectl image list --names | sort | tr '\n' ' ')
+	eq "$(complete_line 'vectl image remove ')" "$names" 'images to remove'
+	eq "$(complete_line 'vectl image remove no-such ')" "$names" 'a second image to remove'
+	eq "$(complete_line 'vectl image info ')" "$names" 'images to see'
+	eq "$(complete_line 'vectl image verify ')" "$names" 'images to verify'
+	empty=$(VECTL_ROOT=$T_TMP.none complete_line 'vectl image remove ')
+	eq "$empty" ' ' 'images to remove of an empty store'
+	eq "$(VECTL_ROOT=$T_TMP.none complete_line 'vectl image build ')" 'busybox debian/12 debian/13 ' 'images to build'
+	like "$(VECTL_ROOT=$T_TMP.none complete_line 'vectl create x --image ')" 'debian/13'
 	# A tab that is typed.
 	printf 'source %q\nPS1="ready> "\n' "$T_PREFIX/share/bash-completion/completions/vectl" >"$T_TMP.rc"
 	ok pty --expect 'ready> ' --send 'vectl start sti\t' --expect 'still1 ' --send '\x15exit 0\r' -- bash --rcfile "$T_TMP.rc" -i
