@@ -3,6 +3,9 @@
  * ve-reaper ROOT CGROUP: one small root process for each root folder on hosts without systemd. It waits for the ends of
  * VEs and removes what their unprivileged keepers cannot: cgroups, the runtime folder. It goes when the last VE has
  * gone. Killed, it costs nothing: the next vectl that touches the VE does the same.
+ *
+ * Each VE is reaped in a process of its own: a post-stop hook may take a minute, and what is left in a cgroup may not
+ * want to go, and the others' cgroups and ids are not to wait for that.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,16 +20,22 @@
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <ve/ve.h>
 
 struct watch {
 	char *name;
-	int fd;      /* readable when the VE has stopped; -1: it has */
+	int fd;      /* readable when the VE has stopped, or the process that reaps it has ended; -1: it has */
+	pid_t child; /* that process; 0: none */
 	int64_t due; /* when it is reaped then: whoever stopped it is given the time to do it, since he waits for it */
 };
-enum { GRACE_MS = 50, AGAIN_MS = 200 };
+enum { GRACE_MS = 50, AGAIN_MS = 200, CHILDREN_MAX = 32, CHILD_AGAIN = 75 };
+
+static int lock = -1, inotify = -1;
+static size_t n_children;
 
 static int64_t now_ms(void)
 {
@@ -59,7 +68,8 @@ static int known(const char *name)
 	return 0;
 }
 
-static void watch_it(const char *name, int fd, int64_t due)
+/* 1: it is known now; 0: memory is out, and the next vectl reaps it. */
+static int watch_it(const char *name, int fd, pid_t child, int64_t due)
 {
 	struct watch *w = realloc(watched, (n_watched + 1) * sizeof *w);
 	char *copy = w ? strdup(name) : NULL;
@@ -68,33 +78,78 @@ static void watch_it(const char *name, int fd, int64_t due)
 	if (!copy) {
 		if (fd >= 0)
 			close(fd);
-		return; /* memory is out: the next vectl reaps it */
+		return 0;
 	}
-	w[n_watched++] = (struct watch){copy, fd, due};
+	w[n_watched++] = (struct watch){copy, fd, child, due};
+	return 1;
+}
+
+/* The lock says that a reaper watches, and is none of this process's, which may outlive the one that does. */
+static _Noreturn void reap(struct ve *ve)
+{
+	close(lock);
+	close(inotify);
+	int r = ve_reap(ve);
+	/* One that does not let itself be reaped is the next vectl's, unless it lives and can still be waited for. */
+	_exit(r >= 0 ? 0 : r == -EAGAIN || ve_stopped_fd(ve) >= 0 ? CHILD_AGAIN : 1);
+}
+
+static void begin_reaping(struct ve *ve, const char *name)
+{
+	pid_t pid = n_children < CHILDREN_MAX ? fork() : -1;
+	if (!pid)
+		reap(ve);
+	int fd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pid < 0) {
+		watch_it(name, -1, 0, now_ms() + AGAIN_MS);
+	} else if (fd < 0 || !watch_it(name, fd, pid, 0)) {
+		waitpid(pid, NULL, 0);
+	} else {
+		n_children++;
+	}
+}
+
+/* Whether what it came to leaves something to look at: a lock that was held, a start that followed. */
+static int end_reaping(struct watch *w)
+{
+	int status = 0;
+	waitpid(w->child, &status, 0);
+	w->child = 0;
+	n_children--;
+	w->due = now_ms() + (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_AGAIN ? AGAIN_MS : GRACE_MS);
+	return WIFEXITED(status) && (!WEXITSTATUS(status) || WEXITSTATUS(status) == CHILD_AGAIN);
+}
+
+static int has(const char *run, const char *name, const char *file)
+{
+	char path[PATH_MAX + NAME_MAX];
+	struct stat st;
+	snprintf(path, sizeof path, "%s/%s/%s", run, name, file);
+	return !lstat(path, &st);
 }
 
 /*
  * Begins to watch one that lives; reaps one that does not. Waits for nobody: one that is being changed is looked at
  * again, so that no VE's lock keeps the others from being reaped.
  */
-static void look_at(struct ve_host *host, const char *name)
+static void look_at(struct ve_host *host, const char *run, const char *name)
 {
 	struct ve *ve;
 	if (ve_open(host, name, &ve))
 		return;
-	int fd = ve_stopped_fd(ve), r = fd;
-	/* One that lives, too: its start may have been killed before its hook had succeeded. */
-	if (fd != -EAGAIN)
-		r = ve_reap(ve);
-	ve_close(ve);
-	if (r == -EAGAIN && fd >= 0) {
-		close(fd);
-		fd = -1;
+	int fd = ve_stopped_fd(ve);
+	/* One that lives is reaped, too, where its start may have been killed before its hook had succeeded. */
+	if (fd >= 0 && !has(run, name, "start-hook")) {
+		watch_it(name, fd, 0, 0);
+	} else if (fd == -EAGAIN) {
+		watch_it(name, -1, 0, now_ms() + AGAIN_MS);
+	} else {
+		if (fd >= 0)
+			close(fd);
+		if (has(run, name, ""))
+			begin_reaping(ve, name);
 	}
-	if (fd >= 0)
-		watch_it(name, fd, 0);
-	else if (r == -EAGAIN)
-		watch_it(name, -1, now_ms() + AGAIN_MS);
+	ve_close(ve);
 }
 
 /* Those that run, or left something: a thousand that are stopped cost nothing here. */
@@ -104,12 +159,12 @@ static void look_around(struct ve_host *host, const char *run)
 	struct dirent *e;
 	while (d && (e = readdir(d)))
 		if (e->d_name[0] != '.' && !known(e->d_name))
-			look_at(host, e->d_name);
+			look_at(host, run, e->d_name);
 	if (d)
 		closedir(d);
 }
 
-static void reap_due(struct ve_host *host)
+static void reap_due(struct ve_host *host, const char *run)
 {
 	int64_t now = now_ms();
 	for (size_t i = n_watched; i-- > 0;) {
@@ -117,7 +172,7 @@ static void reap_due(struct ve_host *host)
 		if (w.fd >= 0 || w.due > now)
 			continue;
 		watched[i] = watched[--n_watched];
-		look_at(host, w.name); /* reaps it, or watches the start that followed */
+		look_at(host, run, w.name); /* reaps it, or watches the start that followed */
 		free(w.name);
 	}
 }
@@ -131,7 +186,20 @@ static int next_due_ms(void)
 	return (int)next;
 }
 
-static void wait_for_something(struct ve_host *host, const char *run, int inotify)
+/* The VE, or the process that reaped it. */
+static void has_ended(size_t i)
+{
+	struct watch *w = &watched[i];
+	close(w->fd);
+	w->fd = -1;
+	w->due = now_ms() + GRACE_MS;
+	if (w->child && !end_reaping(w)) {
+		free(w->name);
+		*w = watched[--n_watched];
+	}
+}
+
+static void wait_for_something(struct ve_host *host, const char *run)
 {
 	struct pollfd *p = calloc(n_watched + 1, sizeof *p);
 	size_t n = n_watched;
@@ -142,12 +210,9 @@ static void wait_for_something(struct ve_host *host, const char *run, int inotif
 		p[i] = (struct pollfd){.fd = watched[i].fd, .events = POLLIN};
 	p[n] = (struct pollfd){.fd = inotify, .events = POLLIN};
 	if (poll(p, n + 1, next_due_ms()) > 0) {
-		for (size_t i = 0; i < n; i++)
-			if (p[i].revents) {
-				close(watched[i].fd);
-				watched[i].fd = -1;
-				watched[i].due = now_ms() + GRACE_MS;
-			}
+		for (size_t i = n; i-- > 0;)
+			if (p[i].revents)
+				has_ended(i);
 		if (p[n].revents) {
 			while (read(inotify, events, sizeof events) > 0)
 				;
@@ -155,7 +220,7 @@ static void wait_for_something(struct ve_host *host, const char *run, int inotif
 		}
 	}
 	free(p);
-	reap_due(host);
+	reap_due(host, run);
 }
 
 /* TREE/vectl/.reaper: out of it into the tree's root, and away with it and, where no VE is left, its parent. */
@@ -200,14 +265,14 @@ int main(int argc, char **argv)
 		return 1;
 	snprintf(run, sizeof run, "%s/run/vectl", strcmp(argv[1], "/") ? argv[1] : "");
 	snprintf(path, sizeof path, "%s/.reaper", run);
-	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600),
-	    inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (lock < 0 || inotify < 0 || inotify_add_watch(inotify, run, IN_CREATE | IN_ONLYDIR) < 0)
 		return 1;
 	while (!take_lock(lock)) {
 		look_around(host, run);
 		while (n_watched)
-			wait_for_something(host, run, inotify);
+			wait_for_something(host, run);
 		drop_lock(lock);
 		look_around(host, run);
 		if (!n_watched)

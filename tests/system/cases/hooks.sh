@@ -87,6 +87,26 @@ test_failing_start_hook() {
 	ok vectl destroy --force hs
 }
 
+# What one VE's hook waits for is nothing to the others: theirs is removed meanwhile.
+test_slow_post_stop_holds_up_nobody() {
+	hooks_folder
+	hook slow "echo begin >> $LOG; while [ ! -e $HOOKS/go-on ]; do sleep 0.1; done; echo end >> $LOG"
+	ok vectl create hs1 --image busybox --set "hooks.post-stop=$HOOKS/slow"
+	ok vectl create hs2 --image busybox
+	ok vectl start hs1 hs2 --wait=ready
+	# Ended by themselves, so that it is the reaper's to clean up. Nothing here asks vectl about them, which would do it too.
+	try vectl exec hs1 -- poweroff
+	until_ 20 grep -q begin "$LOG"
+	try vectl exec hs2 -- poweroff
+	until_ 20 [ ! -e "$VECTL_ROOT/run/vectl/hs2" ]
+	eq "$(cat "$LOG")" begin 'the other hook, meanwhile'
+	[ -e "$VECTL_ROOT/run/vectl/hs1" ] || die 'what the hook is to clean up after has gone before it has ended'
+	: >"$HOOKS/go-on"
+	until_ 20 [ ! -e "$VECTL_ROOT/run/vectl/hs1" ]
+	eq "$(cat "$LOG")" $'begin\nend' 'the hook, once'
+	ok vectl destroy --force hs1 hs2
+}
+
 test_post_stop_after_a_crash() {
 	hooks_folder
 	hook post "echo post-stop >> $LOG"
