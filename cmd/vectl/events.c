@@ -10,7 +10,7 @@
 #include "vectl.h"
 #include "when.h"
 
-enum { OPT_SINCE = 300, LAST_OF_FOLLOW = 10 };
+enum { OPT_SINCE = 300, LAST_OF_FOLLOW = 10, NAME_SHOWN = 24 };
 static const struct option options[] = {
 	{"follow", no_argument, NULL, 'f'},
 	{"lines", required_argument, NULL, 'n'},
@@ -48,6 +48,15 @@ static void print_value(FILE *out, const char *key, yajl_val v)
 	}
 }
 
+/* On a terminal the longest of names leave room for what happened. */
+static void print_name(const char *name)
+{
+	if (isatty(STDOUT_FILENO) && strlen(name) > NAME_SHOWN)
+		printf("%.*s…", NAME_SHOWN - 1, name);
+	else
+		printf("%-12s", name);
+}
+
 static int print_event(struct cli *cli, const char *text)
 {
 	char when[64] = "?";
@@ -64,7 +73,9 @@ static int print_event(struct cli *cli, const char *text)
 	if (localtime_r(&seconds, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	const char *word = json_text(json_at(event, "event")), *colour = colour_wanted(cli) ? colour_of(word) : "";
-	printf("%s  %-12s  %s%s%s", when, json_text(json_at(event, "ve")), colour, word, *colour ? COLOUR_END : "");
+	printf("%s  ", when);
+	print_name(json_text(json_at(event, "ve")));
+	printf("  %s%s%s", colour, word, *colour ? COLOUR_END : "");
 	for (size_t i = 0; i < YAJL_GET_OBJECT(event)->len; i++)
 		if (!is_shown_already(YAJL_GET_OBJECT(event)->keys[i]))
 			print_value(stdout, YAJL_GET_OBJECT(event)->keys[i], YAJL_GET_OBJECT(event)->values[i]);

@@ -192,6 +192,19 @@ test_top() {
 	ok vectl destroy --force t1 t2 "$name"
 }
 
+# Lines of events keep to 80 columns whatever a VE is called; in a pipe the name is whole.
+test_events() {
+	local name=a-name-of-a-virtual-environment-that-is-sixty-three-letters-lng
+	ok vectl create "$name" --image busybox --start
+	ok vectl events "$name"
+	like "$OUT" " $name  running  boot=1\$"
+	terminal
+	types 'clear; vectl events; echo done'
+	shows '^done'
+	shows '^[-0-9]+ [:0-9]+  a-name-of-a-virtual-env…  running  boot=1$'
+	ok vectl destroy --force "$name"
+}
+
 # No colour where none is wanted, states in colour where it is.
 test_colour() {
 	busybox_ve t1
