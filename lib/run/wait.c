@@ -8,6 +8,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/util.h"
+#include "lib/run/event.h"
 #include "lib/run/init_kind.h"
 #include "lib/run/proc.h"
 #include "lib/run/run.h"
@@ -72,6 +73,27 @@ static int reached(const struct runtime *rt, int state, int ready, struct seen *
 	return state != VE_RUNNING || !ready || rt->ready || looks_ready(rt, seen, once);
 }
 
+/*
+ * Of an init that does not say READY=1, which its keeper would log, whoever first sees it ready says so: once a boot,
+ * by a file that only one of those who wait at the same time makes.
+ */
+static void log_seen_ready(struct ve *ve, const struct runtime *rt)
+{
+	char name[32];
+	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
+	FORMAT(name, "ready-%u", rt->boots);
+	cleanup_fd int fd =
+		dir < 0 ? -EBADF : openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	struct json_writer *w = event_begin("ready");
+	jw_integer(w, "boot", rt->boots);
+	jw_string(w, "by", "host");
+	event_end(ve, w);
+	FORMAT(name, "ready-%u", rt->boots - 1);
+	unlinkat(dir, name, 0);
+}
+
 /* Whether nobody tells when it gets ready. */
 static int is_mute(const struct runtime *rt)
 {
@@ -115,8 +137,11 @@ int wait_for(struct ve *ve, int state, int ready, int timeout_ms, int was_alive,
 		int r = runtime_read(ve->host, ve->name, &rt, e);
 		if (r)
 			return r;
-		if (reached(&rt, state, ready, &seen, timeout_ms >= 0 && timeout_ms < LOOK_MS))
+		if (reached(&rt, state, ready, &seen, timeout_ms >= 0 && timeout_ms < LOOK_MS)) {
+			if (ready && state == VE_RUNNING && !rt.ready)
+				log_seen_ready(ve, &rt);
 			return 0;
+		}
 		if (ready && !rt.alive && !was_alive)
 			return error_set(
 				e, VE_E_STATE, ESRCH, "wait", "start it first: vectl start NAME", "it is not running");

@@ -41,13 +41,37 @@ test_what_happens_by_itself() {
 	until_ 15 sh -c 'vectl events e1 | grep -q rebooted'
 	try vectl exec e1 -- poweroff
 	ok vectl wait e1 --state stopped --timeout 20
-	eq "$(told e1)" 'created starting running:1 rebooted:2 stopped:poweroff:guest'
+	# Whether somebody waited for the second boot is a matter of time.
+	like "$(told e1)" '^created starting running:1 ready:1:host rebooted:2( ready:2:host)? stopped:poweroff:guest$'
 	# an init that ends by itself, and one that dies
 	ok vectl set e1 'init=/bin/sh,-c,exit 7'
 	ok vectl start e1
 	ok vectl wait e1 --state stopped --timeout 20
 	like "$(told e1)" 'running:3 stopped:exited:guest$'
 	eq "$(vectl events e1 --json -n 1 | json "d['status']")" 7
+	ok vectl destroy --force e1
+}
+
+# An init that does not say that it is ready: who waits for it says so, one of them, and once a boot.
+test_seen_ready() {
+	local i waiting=()
+	ok vectl create e1 --image busybox
+	ok vectl start e1
+	for i in 1 2 3 4 5; do
+		vectl wait e1 --state ready --timeout 20 &
+		waiting+=($!)
+	done
+	for i in "${waiting[@]}"; do wait "$i"; done
+	ok vectl wait e1 --state ready --timeout 20
+	eq "$(told e1)" 'created starting running:1 ready:1:host'
+	ok vectl restart e1 --wait=ready
+	ok vectl wait e1 --state ready --timeout 20
+	like "$(told e1)" ' starting running:2 ready:2:host$'
+	ok vectl stop e1
+	# Nobody waits: nobody says it.
+	ok vectl start e1
+	ok vectl stop e1
+	like "$(told e1)" ' starting running:3 stopping:host stopped:[a-z]+:host$'
 	ok vectl destroy --force e1
 }
 
