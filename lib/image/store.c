@@ -36,8 +36,6 @@ int store_open(struct ve_host *host, int make, struct error *e)
 	cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && !make)
 		return -ENOENT;
-	if (fd < 0 && errno == EACCES && geteuid() != 0)
-		return error_set(e, VE_E_PERMISSION, EACCES, tried_store, "run it as root", "%s is root's alone", path);
 	if (fd < 0)
 		return error_sys(e, errno, tried_store, path);
 	for (size_t i = 0; make && i < ARRAY_SIZE(folders); i++)

@@ -134,3 +134,35 @@ test_steps_that_fail() {
 	says 1 'step control-socket: .*: `vectl plan stepless` shows the step' failing bind:error=EACCES vectl start stepless
 	cleanup_ve stepless
 }
+
+# Its minute is over at once.
+test_a_hook_that_hangs() {
+	hooks_folder
+	hook hang 'sleep 1000'
+	ok vectl create hung --image busybox --set "hooks.pre-start=$HOOKS/hang"
+	says 5 "hooks.pre-start: $HOOKS/hang: killed after 60 seconds" \
+		strace -qq -o /dev/null -e trace=poll -e inject=poll:retval=0:when=1..20 vectl start hung
+	# One of a start that was killed, and that signals do not end.
+	hook hang 'echo hangs; sleep 1000'
+	vectl start hung >"$T_TMP.start" 2>&1 &
+	until_ 30 grep -q hangs "$VECTL_ROOT/var/lib/vectl/ve/hung/hooks.log"
+	kill -9 "$!"
+	wait "$!" || true
+	says 1 'hung: end a hook: a hook of an earlier start or stop does not end: look for what it waits for' \
+		strace -qq -o /dev/null -e trace=kill,pidfd_send_signal -e inject=kill,pidfd_send_signal:retval=0 vectl start hung
+	cleanup_ve hung
+}
+
+test_an_exit_status_that_is_taken() {
+	mkdir "$T_TMP.tree"
+	says 1 'its exit status was taken by somebody else' failing wait4:error=ECHILD vectl image import taken "$T_TMP.tree"
+}
+
+# As if each init that is looked for had just ended.
+test_a_change_while_it_reboots() {
+	busybox_ve rebooting
+	ALONE='' says 1 'the VE rebooted while it was changed: try again when it does not reboot all the time' \
+		failing pidfd_open:error=ESRCH vectl set rebooting sysctl.net.ipv4.ip_forward=1
+	ok vectl set rebooting sysctl.net.ipv4.ip_forward=1
+	cleanup_ve rebooting
+}
