@@ -551,7 +551,7 @@ test_unpacking_without() {
 import os, sys
 for i in range(9000):
     os.symlink("x", "%s/%0250d" % (sys.argv[1], i))' "$T_TMP.names"
-		says 1 'memory is out: free some memory' prlimit --data=4000000 vectl image import without "$T_TMP.names"
+		says 1 'memory is out: free some memory' prlimit --data=2500000 vectl image import without "$T_TMP.names"
 	else
 		touch "$T_TMP.names/one"
 	fi
