@@ -173,9 +173,6 @@ int image_find_init(struct ve_host *host, const char *id, const char *const *can
 	if (r < 0)
 		return error_sys(e, -r, tried, id);
 	cleanup_fd int rootfs = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (rootfs < 0 && errno == ENOENT)
-		return error_set(e, VE_E_NO_IMAGE, ENOENT, tried, "vectl image list shows what is there",
-			"image %s is not in the store", id);
 	if (rootfs < 0)
 		return error_sys(e, errno, tried, path);
 	const char *found = rootfs_find_init(rootfs, candidates);
