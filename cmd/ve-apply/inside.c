@@ -149,7 +149,8 @@ static _Noreturn void finish(struct apply *a, int r, int change)
 {
 	if (r)
 		take_back(a);
-	a->report = (struct apply_report){-r, r ? change : APPLY_NONE};
+	a->report.err = -r;
+	a->report.change = r ? change : APPLY_NONE;
 	a->reported = 1;
 	_exit(0);
 }

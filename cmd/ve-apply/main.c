@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Brings a running VE to what was set: rlimits of its init, sysctls of its namespaces, its host name. A program of its
- * own, since only a single-threaded process can enter a user namespace. This process stays on the host's side and
- * waits, for a limited time; what has to be done in the VE is in inside.c.
+ * Brings a running VE to what was set: mounts and devices, rlimits of its init, sysctls of its namespaces, its host
+ * name. A program of its own, since only a single-threaded process can enter a user namespace. This process stays on
+ * the host's side and waits, for a limited time; what has to be done in the VE is in places.c and inside.c.
  */
 #include "cmd/ve-apply/apply.h"
 
@@ -19,16 +19,22 @@
 
 #include "cmd/ve-supervisor/sys.h"
 #include "config.h"
+#include "lib/plan/wire.h"
 
 /* A file system of the guest's own may never answer. */
 enum { TIMEOUT_MS = 10000 };
 
+static _Noreturn void send_report(const struct apply_report *r)
+{
+	send(AFD_REPORT, r, sizeof(*r), MSG_NOSIGNAL);
+	_exit(r->err != 0);
+}
+
 static _Noreturn void report(int err, int change)
 {
-	struct apply_report r = {.err = err, .change = change};
+	const struct apply_report r = {.err = err, .change = change, .place = APPLY_NONE};
 
-	send(AFD_REPORT, &r, sizeof(r), MSG_NOSIGNAL);
-	_exit(err != 0);
+	send_report(&r);
 }
 
 /* The string at `offset`, which must end inside the request and be no longer than `most`. */
@@ -42,7 +48,23 @@ static const char *request_string(const struct apply_request *r, uint32_t offset
 	return s;
 }
 
-static void read_request(struct apply *a)
+static void read_shown(const struct apply_request *r, const struct apply_shown *s, struct shown *ret)
+{
+	const struct {
+		uint32_t at;
+		const char **to;
+	} text[] = {{s->target, &ret->target}, {s->type, &ret->type}, {s->source, &ret->source},
+		{s->options, &ret->options}};
+
+	ret->asked = s;
+	for (size_t i = 0; i < sizeof(text) / sizeof(*text); i++)
+		*text[i].to = text[i].at ? request_string(r, text[i].at, APPLY_PATH_MAX) : "";
+	if (s->kind > SHOWN_DEVICE || s->slot >= (s->kind == SHOWN_DEVICE ? DEVICE_SLOTS : MOUNT_SLOTS) ||
+		(s->kind && !*ret->target))
+		report(EBADMSG, APPLY_NONE);
+}
+
+static const struct apply_request *read_request(struct apply *a)
 {
 	const struct apply_request *r;
 	struct stat st;
@@ -54,7 +76,7 @@ static void read_request(struct apply *a)
 		report(errno, APPLY_NONE);
 	if (r->magic != APPLY_MAGIC || r->size != (size_t)st.st_size ||
 		strncmp(r->version, VE_VERSION, sizeof(r->version)) != 0 || r->nchanges > APPLY_CHANGES_MAX ||
-		r->nchanges > (r->size - sizeof(*r)) / sizeof(r->change[0]))
+		r->nplaces > APPLY_PLACES_MAX)
 		report(EBADMSG, APPLY_NONE);
 	a->privileged = r->privileged != 0;
 	a->nchanges = (int)r->nchanges;
@@ -69,6 +91,15 @@ static void read_request(struct apply *a)
 		if (!a->change[i].value && (c->kind == APPLY_HOSTNAME || c->kind == APPLY_ETC_HOSTNAME))
 			report(EBADMSG, APPLY_NONE);
 	}
+	a->nplaces = (int)r->nplaces;
+	for (int i = 0; i < a->nplaces; i++) {
+		a->place[i].stays = r->place[i].stays != 0;
+		a->place[i].may_wait = r->place[i].may_wait != 0;
+		a->place[i].attached = r->place[i].attached != 0;
+		read_shown(r, &r->place[i].was, &a->place[i].was);
+		read_shown(r, &r->place[i].want, &a->place[i].want);
+	}
+	return r;
 }
 
 /*
@@ -76,17 +107,16 @@ static void read_request(struct apply *a)
  * the namespaces of who looks, not those of the mount. Where we may not mount one (in a VE ourselves) the one there is
  * serves.
  */
-static int open_sysctls(void)
+static void open_proc(struct apply *a)
 {
-	int fs = sys_fsopen("proc"), proc = -1, sysctls;
+	int fs = sys_fsopen("proc"), proc = -1;
 
 	if (fs >= 0 && sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
 		proc = sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	sysctls = proc >= 0 ? openat(proc, "sys", O_PATH | O_DIRECTORY | O_CLOEXEC)
-			    : open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (sysctls < 0)
+	a->proc = proc >= 0 ? proc : open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	a->sysctls = openat(a->proc, "sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (a->sysctls < 0)
 		report(errno, APPLY_NONE);
-	return sysctls;
 }
 
 /* net.ipv4.conf.eth0.forwarding is, of an interface that was just made, as net.ipv4.conf.default.forwarding is. */
@@ -127,7 +157,7 @@ static _Noreturn void read_defaults(const struct apply *a, struct defaults *ret)
 		if (r == -ENOENT)
 			r = default_of_interface(a->sysctls, c->name, ret->value[n]);
 		if (r < 0) {
-			ret->report = (struct apply_report){-r, i};
+			ret->report = (struct apply_report){.err = -r, .change = i};
 			_exit(1);
 		}
 		n++;
@@ -176,53 +206,75 @@ static _Noreturn void enter_pid_namespace(struct apply *a)
 		apply_inside(a);
 	a->pid = pid; /* not by both, after the clone: the memory is shared */
 	if (pid < 0) {
-		a->report = (struct apply_report){errno, APPLY_NONE};
+		a->report.err = errno;
+		a->report.change = APPLY_NONE;
 		a->reported = 1;
 	}
 	_exit(0);
 }
 
-static void run_inside(struct apply *a)
+int await_child(int pid, const int *done)
+{
+	/* not reaped yet, so the number is its own */
+	struct pollfd p = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+	int r = p.fd < 0 ? -EIO : poll(&p, 1, TIMEOUT_MS) <= 0 ? -ETIMEDOUT : 0;
+
+	if (r) {
+		kill(pid, SIGKILL);
+		if (p.fd >= 0)
+			poll(&p, 1, TIMEOUT_MS);
+	}
+	close(p.fd);
+	return r || *done ? r : -EIO;
+}
+
+/* A negative errno, and what failed is in the report. */
+static int run_inside(struct apply *a)
 {
 	struct clone_args args = {.exit_signal = SIGCHLD};
-	struct pollfd p = {.events = POLLIN};
 	pid_t between = sys_clone3(&args);
+	int r = between < 0 ? -errno : 0;
 
-	if (between < 0)
-		report(errno, APPLY_NONE);
 	if (between == 0)
 		enter_pid_namespace(a);
-	waitpid(between, NULL, 0);
-	if (a->pid <= 0)
-		report(a->reported ? a->report.err : EIO, APPLY_NONE);
-	/* not reaped yet, so the number is its own */
-	p.fd = (int)syscall(SYS_pidfd_open, a->pid, 0);
-	if (p.fd < 0 || poll(&p, 1, TIMEOUT_MS) <= 0) {
-		kill(a->pid, SIGKILL);
-		report(p.fd < 0 ? EIO : ETIMEDOUT, APPLY_NONE);
+	if (!r) {
+		waitpid(between, NULL, 0);
+		r = a->pid <= 0 ? (a->reported ? 0 : -EIO) : await_child(a->pid, &a->reported);
 	}
-	if (!a->reported) /* it went with the VE's init */
-		report(ESRCH, APPLY_NONE);
-	report(a->report.err, a->report.change);
+	if (r == -EIO && a->pid > 0)
+		r = -ESRCH; /* it went with the VE's init */
+	if (r) {
+		a->report.err = -r;
+		a->report.change = APPLY_NONE;
+	}
+	return -a->report.err;
 }
 
 int main(void)
 {
 	struct apply *a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const struct apply_request *r;
 	sigset_t none;
 
 	if (a == MAP_FAILED || prctl(PR_SET_DUMPABLE, 0) < 0)
 		report(ENOMEM, APPLY_NONE);
 	for (int fd = AFD_REQUEST; fd < AFD_END; fd++)
-		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 && (fd == AFD_REQUEST || fd == AFD_REPORT))
 			return 125;
 	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL); /* libve has blocked all */
 	signal(SIGCHLD, SIG_DFL);
 	umask(022);
-	read_request(a);
-	a->sysctls = open_sysctls();
+	a->report.change = a->report.place = APPLY_NONE;
+	r = read_request(a);
+	if (r->drop)
+		report(-places_drop(r), APPLY_NONE);
+	open_proc(a);
 	find_defaults(a);
-	run_inside(a);
+	if (a->nplaces && places_apply(a, r->again != 0) < 0)
+		send_report(&a->report);
+	if (a->nchanges && run_inside(a) < 0 && a->nplaces)
+		places_undo(a);
+	send_report(&a->report);
 }

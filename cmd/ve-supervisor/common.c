@@ -14,7 +14,6 @@
 #include "config.h"
 
 const struct wire_header *plan;
-const char *step_subject = "";
 
 int sync_send_flags(int sock, const struct sync_message *m, int fd, int flags)
 {
@@ -147,27 +146,6 @@ int load_seccomp(const struct wire_blob *blob)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
 }
 
-/* `options` is "key=value,flag", taken apart here: fsconfig gets one at a time. */
-int configure_fs(int fs, const char *options)
-{
-	static char b[512]; /* what failed is told by it */
-	while (*options) {
-		size_t n = strcspn(options, ",");
-		if (n >= sizeof b)
-			return -E2BIG;
-		memcpy(b, options, n);
-		b[n] = 0;
-		options += n + (options[n] == ',');
-		char *value = strchr(b, '=');
-		if (value)
-			*value++ = 0;
-		step_subject = b;
-		if (sys_fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, b, value, 0))
-			return -errno;
-	}
-	return 0;
-}
-
 int write_at(int dir, const char *path, const char *text)
 {
 	int fd = openat(dir, path, O_WRONLY | O_CLOEXEC);
@@ -178,23 +156,6 @@ int write_at(int dir, const char *path, const char *text)
 	close(fd);
 	errno = e;
 	return n < 0 ? -1 : 0;
-}
-
-void text_add(struct text *t, const char *s)
-{
-	while (*s && t->at < t->end - 1)
-		*t->at++ = *s++;
-	*t->at = 0;
-}
-
-void text_number(struct text *t, uint64_t n)
-{
-	char b[24], *p = b + sizeof b;
-	*--p = 0;
-	do
-		*--p = '0' + n % 10;
-	while (n /= 10);
-	text_add(t, p);
 }
 
 void state_write(int fd, off_t offset, uint32_t sequence, const char *body)

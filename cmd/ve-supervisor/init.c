@@ -177,25 +177,6 @@ static int mount_step(const struct wire_step *s)
 }
 
 /* With the mounts beneath it, among them `incoming`: what the host mounts there comes in, and nothing goes out. */
-/* In the VE's own /dev, which nobody has touched yet. */
-static int show_device(const char *node, const char *path)
-{
-	char b[256];
-	size_t n = strlen(path);
-	step_subject = path;
-	if (n >= sizeof b)
-		return -ENAMETOOLONG;
-	memcpy(b, path, n + 1);
-	for (char *p = strchr(b, '/'); p; p = strchr(p + 1, '/')) {
-		*p = 0;
-		if (mkdirat(v.dev, b, 0755) && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	int r = put_at(v.dev, path, "", 0, 0600);
-	return r && r != -EEXIST ? r : bind_at(AT_FDCWD, node, v.dev, path);
-}
-
 static int bind_run_host(void)
 {
 	TRY("run/host", mkdirat(v.run, "host", 0755));
@@ -472,7 +453,11 @@ static int init_step(const struct wire_step *s, struct boot *b)
 	case OP_LIVE:
 		return live_sysctls(s, b);
 	case OP_DEVICE:
-		return show_device(s0, wire_string(plan, s, 1));
+	case OP_BIND_MOUNT:
+	case OP_MOUNT_INSIDE:
+		return show_place(s, &(struct inside){v.root, v.proc, MIN_ROOT}, v.dev);
+	case OP_LIVE_PLACES:
+		return show_live_places(&(struct inside){v.root, v.proc, MIN_ROOT}, v.dev);
 	case OP_BIND_RUN_HOST:
 		return bind_run_host();
 	case OP_BOOT_ID:
@@ -481,10 +466,6 @@ static int init_step(const struct wire_step *s, struct boot *b)
 		return mask(s0, s->len[0]);
 	case OP_PROC_READ_ONLY:
 		return proc_read_only(s);
-	case OP_BIND_MOUNT:
-		return bind_mount(s, v.root);
-	case OP_MOUNT_INSIDE:
-		return mount_inside(s, v.root);
 	case OP_PIVOT_ROOT:
 		return pivot();
 	case OP_SHARE_MOUNTS:

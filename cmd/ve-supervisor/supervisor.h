@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cmd/ve-supervisor/step.h"
+#include "cmd/ve-supervisor/tree.h"
 #include "lib/plan/live.h"
 #include "lib/plan/wire_read.h"
 
@@ -18,31 +20,9 @@ extern const struct wire_header *plan;
 extern const struct live_record *live; /* NULL: nothing was set since the start, or this is the first boot */
 void read_live(void);
 
-/* The folder layout of the minimal root that the keeper lives in; each boot's mount namespace starts as a copy of it.
- */
-#define MIN_LOWER  "/l0"
-#define MIN_UPPER  "/u"
-#define MIN_ROOT   "/m"
-#define MIN_HOST   "/host"
-#define MIN_MOUNTS "/b"
-#define MIN_FIRST  "/f"
 #define DEVICES(X)                                                                                                     \
 	X("null", 1, 3, 0)                                                                                             \
 	X("zero", 1, 5, 0) X("full", 1, 7, 0) X("random", 1, 8, 0) X("urandom", 1, 9, 0) X("tty", 5, 0, 5)
-
-/*
- * What a failed step says of itself: `step_subject` is set before the call that may fail, and the step returns -errno.
- * Nothing is allocated or formatted on the way to init's exec.
- */
-extern const char *step_subject;
-#define TRY(subject, call)                                                                                             \
-	({                                                                                                             \
-		step_subject = (subject);                                                                              \
-		long r_ = (long)(call);                                                                                \
-		if (r_ < 0)                                                                                            \
-			return -errno;                                                                                 \
-		r_;                                                                                                    \
-	})
 
 /* Keeper <-> entrant and init, one SOCK_SEQPACKET pair a boot; its end (EOF) is init's exec or death. */
 enum sync_kind {
@@ -83,9 +63,9 @@ void fault_point(const struct wire_step *s);
 void entrant(struct boot *b) __attribute__((noreturn));
 void init_of_ve(struct boot *b) __attribute__((noreturn));
 
-/* Steps of init's that show what the keeper attached (mounts.c); `root`: the VE's, before the pivot. */
-int bind_mount(const struct wire_step *s, int root);
-int mount_inside(const struct wire_step *s, int root);
+/* Steps of init's (mounts.c). One of the plan's that shows what the keeper attached, or of the record's instead. */
+int show_place(const struct wire_step *s, const struct inside *in, int dev);
+int show_live_places(const struct inside *in, int dev);
 /* Steps of init (first_boot.c). */
 int guest_first_boot_open(const char *path, struct boot *b);
 int guest_first_boot(struct boot *b);
@@ -110,16 +90,8 @@ void unblock_signals(void); /* the keeper keeps SIGTERM for its signalfd; its ch
 int drop_all_capabilities(void);
 int keep_capabilities(uint64_t keep); /* those of the mask that there are; none is inheritable or ambient */
 int load_seccomp(const struct wire_blob *blob);
-/* "key=value,flag" for a file system that is being made. */
-int configure_fs(int fs, const char *options);
 int write_at(int dir, const char *path, const char *text);
 
-/* Text into a fixed buffer, cut where it is full; always NUL-terminated. */
-struct text {
-	char *at, *end;
-};
-void text_add(struct text *t, const char *s);
-void text_number(struct text *t, uint64_t n);
 /* Frames a state record with its sequence number, pads it and writes it at `offset` of /run/vectl/NAME/state. */
 void state_write(int fd, off_t offset, uint32_t sequence, const char *body);
 uint64_t start_time(pid_t pid); /* field 22 of /proc/PID/stat; 0: no such process */

@@ -165,21 +165,46 @@ static void put_key(FILE *out, int json, int first, const char *key, size_t n)
 	free(text);
 }
 
-static void put_lists(struct cli *cli, const char *live, const char *waits)
+/* Why, of what could have been in effect at once. */
+static char *notes_of(struct cli *cli, struct ve *ve)
 {
-	const char *keys[] = {"live", "pending"}, *items[] = {live, waits};
+	char *text cleanup_text = NULL, *list = NULL;
+	size_t size, n = 0;
+	FILE *out = open_memstream(&list, &size);
 
-	for (int i = 0; i < 2; i++) {
+	if (!out)
+		return NULL;
+	if (ve_change_notes(ve, &text) < 0)
+		text = NULL;
+	for (char *line = text, *end; line && *line; line = end + (*end == '\n')) {
+		end = line + strcspn(line, "\n");
+		if (cli->json)
+			put_key(out, 1, !n++, line, (size_t)(end - line));
+		else
+			cli_note(cli, "%s: %.*s", ve_name(ve), (int)(end - line), line);
+	}
+	if (fclose(out)) {
+		free(list);
+		return NULL;
+	}
+	return list;
+}
+
+static void put_lists(struct cli *cli, const char *live, const char *waits, const char *notes)
+{
+	const char *keys[] = {"live", "pending", "notes"}, *items[] = {live, waits, notes};
+
+	for (int i = 0; i < 3; i++) {
 		char *list cleanup_text = NULL;
 		if (asprintf(&list, "[%s]", items[i]) >= 0)
 			cli_add_to_result(cli, keys[i], list);
 	}
 }
 
-/* "live" and "pending" of a change, as members of the document or as lines. */
+/* "live", "pending" and "notes" of a change, as members of the document or as lines. */
 static void say_effect(struct cli *cli, struct ve *ve, yajl_val pending, char *const *words)
 {
-	char *live cleanup_text = NULL, *waits cleanup_text = NULL;
+	char *live cleanup_text = NULL, *waits cleanup_text = NULL, *notes cleanup_text = NULL;
 	size_t live_size, waits_size, n = 0;
 	FILE *out = open_memstream(&live, &live_size);
 
@@ -201,13 +226,15 @@ static void say_effect(struct cli *cli, struct ve *ve, yajl_val pending, char *c
 	if (fclose(out))
 		return;
 	if (cli->json) {
-		put_lists(cli, live, waits);
+		notes = notes_of(cli, ve);
+		put_lists(cli, live, waits, notes ? notes : "");
 		return;
 	}
 	if (*live)
 		cli_note(cli, "%s: in effect: %s", ve_name(ve), live);
 	if (*waits)
 		cli_note(cli, "%s: waits for the next start: %s", ve_name(ve), waits);
+	notes = notes_of(cli, ve);
 }
 
 int cli_changed(struct cli *cli, struct ve *ve, char *const *words)
@@ -217,7 +244,7 @@ int cli_changed(struct cli *cli, struct ve *ve, char *const *words)
 
 	/* Of a VE that does not run everything waits, and nothing need be said. */
 	if (state <= VE_STOPPED || (cli->quiet && !cli->json) || ve_info_json(ve, &text) < 0) {
-		put_lists(cli, "", "");
+		put_lists(cli, "", "", "");
 		return r;
 	}
 	yajl_val document cleanup_json = json_read(cli, text);

@@ -228,6 +228,11 @@ int ve_get(struct ve *ve, const char *key, char **ret_text);
 int ve_set(struct ve *ve, const char *const *assignments);
 /* NULL-terminated, all or none; errors as of ve_set. What keys begin with is all of them: mount.data, env. */
 int ve_unset(struct ve *ve, const char *const *keys);
+/*
+ * What the last change of the spec through this handle left for the next start though it can be made in a VE that runs,
+ * and why, a line each; else "". The caller frees it.
+ */
+int ve_change_notes(struct ve *ve, char **ret_text);
 int ve_get_json(struct ve *ve, char **ret_json); /* ve.json */
 /* The whole spec anew; file_name is for messages. Name, UUID and image cannot change. Errors as of ve_set. */
 int ve_set_json(struct ve *ve, const char *text, const char *file_name);

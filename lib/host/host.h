@@ -23,6 +23,7 @@ struct ve_host {
 struct ve {
 	struct ve_host *host;
 	char name[64];
+	char notes[1024]; /* of the last change of the spec: what waits for the next start, and why; a line each */
 };
 
 /* Where the programs and templates of this build are installed (compiled in). */

@@ -41,6 +41,25 @@ void plan_on_exit(struct builder *b)
 		plan_add(b, OP_ON_EXIT)->n[0] = policy;
 }
 
+static void places(struct builder *b)
+{
+	cleanup_free struct spec_mount *asked = NULL;
+	int n = spec_mounts(b->in->spec, &asked, b->e);
+	if (n < 0) {
+		b->failed = n;
+		return;
+	}
+	b->mounts = asked;
+	b->nmounts = n;
+	plan_open_mounts(b);
+	plan_attach_mounts(b);
+	plan_make_devices(b);
+	plan_show_devices(b);
+	plan_bind_mounts(b);
+	b->mounts = NULL;
+	b->nmounts = 0;
+}
+
 int plan_live(const struct plan_input *in, struct plan **ret, struct error *e)
 {
 	cleanup_plan struct plan *p = calloc(1, sizeof *p);
@@ -52,6 +71,8 @@ int plan_live(const struct plan_input *in, struct plan **ret, struct error *e)
 	plan_hostname(&b);
 	plan_check_rlimits(&b);
 	plan_rlimits(&b);
+	if (in->places && !b.failed)
+		places(&b);
 	if (b.failed) {
 		snprintf(e->tried, sizeof e->tried, "set");
 		return b.failed;
@@ -62,7 +83,7 @@ int plan_live(const struct plan_input *in, struct plan **ret, struct error *e)
 
 static int put_step(const struct plan_step *from, struct live_record *r, struct wire_step *to)
 {
-	*to = (struct wire_step){.actor = from->actor, .op = from->op};
+	*to = (struct wire_step){.actor = from->actor, .op = from->op, .optional = (uint16_t)from->optional};
 	for (int i = 0; i < 3; i++) {
 		to->n[i] = from->n[i];
 		if (!from->s[i])
@@ -82,11 +103,11 @@ static int is_wanted(const struct plan_step *s, uint32_t resources)
 	return s->op != OP_RLIMIT || resources & (1u << s->n[0]);
 }
 
-int live_encode(const struct plan *p, uint32_t resources, uint64_t sequence, void *buf)
+int live_encode(const struct plan *p, uint32_t resources, uint32_t flags, uint64_t sequence, void *buf)
 {
 	struct live_record *r = buf;
 	memset(buf, 0, LIVE_SLOT);
-	*r = (struct live_record){.magic = LIVE_MAGIC, .size = sizeof *r, .sequence = sequence};
+	*r = (struct live_record){.magic = LIVE_MAGIC, .size = sizeof *r, .sequence = sequence, .flags = flags};
 	for (size_t i = 0; i < p->nsteps; i++)
 		r->size += is_wanted(&p->step[i], resources) ? sizeof r->step[0] : 0;
 	for (size_t i = 0; r->size <= LIVE_SLOT && i < p->nsteps; i++)

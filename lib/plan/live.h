@@ -2,7 +2,8 @@
 /*
  * What was set while the VE runs, for the boots that follow: /run/vectl/NAME/live, root's alone, written by libve and
  * read by the keeper at each end of init, and by what enters. Empty until the first such change. A record stands in for
- * all steps of the plan with the operations below (of rlimit: for those that it has).
+ * all steps of the plan with the operations below (of rlimit: for those that it has; of mounts and devices: once one of
+ * them was changed, which LIVE_HAS_PLACES says).
  *
  * Two slots, written in turn by one pwrite: a writer that is killed in its middle spoils the older of the two. The
  * sum tells such a record, and one that is read in the middle of a write; the other slot is whole then. As with the
@@ -17,15 +18,21 @@
 #include "lib/base/hash.h"
 #include "lib/plan/wire.h"
 
-#define LIVE_MAGIC 0x3156494cu /* "LIV1" */
-enum { LIVE_SLOT = 16384, LIVE_RLIMITS = 16, LIVE_HOSTNAME_MAX = 64 };
+#define LIVE_MAGIC 0x3256494cu /* "LIV2" */
+enum { LIVE_SLOT = 65536, LIVE_RLIMITS = 16, LIVE_HOSTNAME_MAX = 64 };
+enum live_flags { LIVE_HAS_PLACES = 1 };
+/*
+ * `optional` of a mount's or device's steps in a record that was written before a change: one that may have come, and
+ * is not for later boots; one that may have gone, and is. A change that was cut short is mended by them.
+ */
+enum live_mark { LIVE_COMING = 1, LIVE_LEAVING = 2 };
 
 struct live_record {
 	uint32_t magic;
 	uint32_t size; /* of the whole */
 	uint64_t sum;  /* of all that follows */
 	uint64_t sequence;
-	uint32_t nsteps, reserved;
+	uint32_t nsteps, flags;
 	struct wire_step step[]; /* strings: offsets from the record's start */
 };
 
@@ -60,6 +67,15 @@ static inline int live_step_ok(const struct live_record *r, const struct wire_st
 		return s->n[0] >= 0 && s->n[0] < LIVE_RLIMITS;
 	case OP_ON_EXIT:
 		return s->n[0] == ON_EXIT_RESTART || s->n[0] == ON_EXIT_RESTART_FAILED;
+	case OP_OPEN_MOUNT:
+	case OP_MAKE_MOUNT:
+	case OP_ATTACH_MOUNT:
+	case OP_BIND_MOUNT:
+		return s->n[0] >= 0 && s->n[0] < MOUNT_SLOTS && s->len[0] > 0;
+	case OP_MOUNT_INSIDE:
+	case OP_DEVICE_NODE:
+	case OP_DEVICE:
+		return s->len[0] > 0 && s->len[1] > 0;
 	}
 	return 0;
 }
@@ -93,6 +109,11 @@ static inline const struct live_record *live_read(int fd, void *buf)
 			return r;
 	}
 	return NULL;
+}
+
+static inline int live_has_places(const struct live_record *r)
+{
+	return r && r->flags & LIVE_HAS_PLACES;
 }
 
 /* The record's step with that operation, of OP_RLIMIT the one for a resource; NULL: none, or no record. */

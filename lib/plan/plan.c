@@ -286,6 +286,7 @@ static void init_mounts(struct builder *b)
 	plan_set_list(b, plan_add(b, OP_MASK), 0, masked);
 	plan_show_devices(b);
 	plan_bind_mounts(b);
+	plan_add(b, OP_LIVE_PLACES);
 	plan_first_boot_open(b);
 	plan_add(b, OP_PIVOT_ROOT);
 	plan_add(b, OP_SHARE_MOUNTS);

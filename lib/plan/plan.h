@@ -12,7 +12,6 @@
 #include "lib/plan/wire.h"
 #include "lib/spec/spec.h"
 
-enum { PLAN_DEVICES_MAX = 32 };
 struct plan_device {
 	const char *path;   /* beneath /dev, on the host and inside */
 	unsigned mode;      /* with its type, S_IFCHR or S_IFBLK */
@@ -35,6 +34,7 @@ struct plan_input {
 	const unsigned char *exposed; /* of each of spec_mounts: every user of the host reaches its files; NULL: none */
 	struct id_range ids;
 	unsigned listen_fds;  /* how many init gets (sd_listen_fds) */
+	int places;           /* of plan_live: mounts and devices, too */
 	int first_boot;       /* data_dir/first-boot holds something to be carried out */
 	int credentials;      /* data_dir/credentials holds some */
 	uint64_t caps;        /* bit n: processes of the VE may have capability n */
@@ -61,7 +61,7 @@ struct plan {
 };
 
 int plan_build(const struct plan_input *in, struct plan **ret, struct error *e);
-/* Of such a plan the steps alone that can be changed while the VE runs. Looks at spec, facts and name. */
+/* Of such a plan the steps alone that can be changed while the VE runs. Looks at spec, facts, name, devices, places. */
 int plan_live(const struct plan_input *in, struct plan **ret, struct error *e);
 void plan_free(struct plan *p);
 static inline void plan_free_p(struct plan **p)
@@ -86,8 +86,8 @@ int plan_encode(const struct plan *p, const struct plan_blob blobs[BLOB_COUNT], 
 
 /*
  * What plan_live made as live.h has it, in a buffer of LIVE_SLOT bytes, of the rlimits those of `resources` (bit n:
- * resource n). Its size, or -E2BIG.
+ * resource n). flags: enum live_flags. Its size, or -E2BIG.
  */
-int live_encode(const struct plan *p, uint32_t resources, uint64_t sequence, void *buf);
+int live_encode(const struct plan *p, uint32_t resources, uint32_t flags, uint64_t sequence, void *buf);
 
 #endif

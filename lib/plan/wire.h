@@ -89,7 +89,8 @@ enum plan_actor {
 	X(HOOKS, CALLER, "hooks", "run the hook pre-start: s0; keep in mind post-stop: s1")                            \
 	X(DEVICE_NODE, KEEPER, "device-node", "make s0, the device s1 (s2), mode x0, owner n1 and group n2 of the VE") \
 	X(DEVICE, INIT, "device", "show s0 at /dev/s1")                                                                \
-	X(LIVE, INIT, "live", "at a reboot: sysctl, hostname, rlimit and on-exit as they were set while the VE ran")
+	X(LIVE, INIT, "live", "at a reboot: sysctl, hostname, rlimit and on-exit as they were set while the VE ran")   \
+	X(LIVE_PLACES, INIT, "live-places", "at a reboot: mounts and devices as they were set while the VE ran")
 
 /* The numbers of the trees that OPEN_LAYER clones. */
 enum plan_layer { LAYER_DISK, LAYER_IMAGE, LAYER_FIRST_BOOT = 14, LAYER_CREDENTIALS = 15 };
@@ -104,7 +105,12 @@ enum plan_op {
 enum on_exit_policy { ON_EXIT_RESTART = 1, ON_EXIT_RESTART_FAILED = 2 };
 
 enum attach_flags { ATTACH_IDMAP = 1, ATTACH_RECURSIVE = 2 };
-enum { PLAN_MOUNTS_MAX = 64 };
+enum { PLAN_MOUNTS_MAX = 64, PLAN_DEVICES_MAX = 32 };
+/* Numbers of mounts and devices in the minimal root: the plan's first; while one takes another's place both are there.
+ */
+enum { MOUNT_SLOTS = 2 * PLAN_MOUNTS_MAX, DEVICE_SLOTS = 2 * PLAN_DEVICES_MAX };
+/* What a file system that a boot mounts in the VE has as its source. */
+#define INSIDE_SOURCE "vectl"
 
 struct wire_step {
 	uint16_t actor, op;

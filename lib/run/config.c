@@ -191,6 +191,16 @@ int ve_unset(struct ve *ve, const char *const *keys)
 	return change(ve, keys, spec_unset);
 }
 
+int ve_change_notes(struct ve *ve, char **ret_text)
+{
+	struct error *e = host_begin(ve->host);
+	char *text = strdup(ve->notes);
+	if (!text)
+		return error_of(ve, e, error_sys(e, ENOMEM, "read the notes of the change", "memory"));
+	*ret_text = text;
+	return 0;
+}
+
 /* Whether the spec is still the one that a caller saw. */
 static int expect(const struct spec *s, const char *expected, struct error *e)
 {

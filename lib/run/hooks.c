@@ -154,14 +154,25 @@ static int check_hook(struct ve *ve, const struct spec *s, const char *key, cons
 	return r;
 }
 
-int hooks_check(struct ve *ve, const struct spec *s, struct error *e)
+static const char *const keys[] = {"hooks.pre-start", "hooks.start", "hooks.stop", "hooks.post-stop"};
+
+static int check_from(struct ve *ve, const struct spec *s, size_t first, struct error *e)
 {
-	static const char *const keys[] = {"hooks.pre-start", "hooks.start", "hooks.stop", "hooks.post-stop"};
 	int r = 0;
-	for (size_t i = 0; !r && i < ARRAY_SIZE(keys); i++)
+	for (size_t i = first; !r && i < ARRAY_SIZE(keys); i++)
 		if (spec_string(s, keys[i]))
 			r = check_hook(ve, s, keys[i], spec_string(s, keys[i]), e);
 	return r;
+}
+
+int hooks_check(struct ve *ve, const struct spec *s, struct error *e)
+{
+	return check_from(ve, s, 0, e);
+}
+
+int hooks_check_running(struct ve *ve, const struct spec *s, struct error *e)
+{
+	return check_from(ve, s, 2, e);
 }
 
 /* ---- */

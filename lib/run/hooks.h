@@ -7,6 +7,9 @@
 /* Whether each that the spec names is root's alone, executable, and nothing that is written to inside a VE. */
 int hooks_check(struct ve *ve, const struct spec *s, struct error *e);
 
+/* The same of those that a VE which runs has before it still: stop and post-stop. */
+int hooks_check_running(struct ve *ve, const struct spec *s, struct error *e);
+
 /* Runs the spec's hook `key` ("hooks.start"), if there is one; its failure is an error. init 0: there is none. */
 int hooks_run(struct ve *ve, const struct spec *s, const char *key, pid_t init, struct error *e);
 

@@ -4,9 +4,11 @@
  * what the next change, or the next start, puts right:
  *   1. RUN/ve.json, what the VE runs with, says the new values: what differs from the spec is pending, and is brought
  *      back by the next change of anything;
- *   2. ve-apply brings the VE to them, all or none;
- *   3. RUN/live has them for the boots that follow (lib/plan/live.h), since the plan is sealed;
- *   4. the spec is saved.
+ *   2. of mounts and devices, RUN/live (lib/plan/live.h) says which ones come and which go;
+ *   3. ve-apply brings the VE to them, all or none, but for mounts that the VE does not let go: those wait;
+ *   4. RUN/live has them for the boots that follow, since the plan is sealed;
+ *   5. what the VE's mounts and devices do not need any more is dropped from its minimal root;
+ *   6. the spec is saved.
  */
 #include "lib/run/live.h"
 
@@ -23,7 +25,8 @@
 #include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/plan/live.h"
-#include "lib/run/apply_wire.h"
+#include "lib/run/hooks.h"
+#include "lib/run/places.h"
 #include "lib/run/spawn.h"
 
 static const char tried[] = "set";
@@ -31,8 +34,12 @@ enum { BOOTS_MAX = 5 /* that may begin while we change something */ };
 
 struct change_set {
 	struct ve *ve;
-	const struct spec *from, *to;
-	struct plan *plan; /* the steps of plan_live for `to` */
+	const struct spec *before;      /* the spec on the disk */
+	const struct spec *from, *to;   /* what the VE runs with; the spec that is to be */
+	struct spec *next;              /* what it runs with then: `from` but for keys that are applied */
+	struct places_change places_of; /* of these, for `places` */
+	struct places *places;
+	struct plan *plan; /* the steps of plan_live for `next`, without mounts and devices */
 	uint32_t resources;
 	int raise; /* limits may be raised here */
 	struct error *e;
@@ -69,10 +76,15 @@ static int differs(const struct spec *a, const struct spec *b, const char *path)
 	return one && other ? strcmp(one, other) != 0 : one != other;
 }
 
+/* Where a change was cut short, what the VE runs with may be what it was to be, and not what it is. */
+static int changes(const struct change_set *c, const char *path)
+{
+	return differs(c->from, c->to, path) || differs(c->before, c->to, path);
+}
+
 static int any_difference(const char *path, const char *text, void *arg)
 {
-	const struct change_set *c = arg;
-	return is_applied(path) && differs(c->from, c->to, path);
+	return is_applied(path) && changes(arg, path);
 }
 
 static int copy_applied(const char *path, const char *text, void *arg)
@@ -87,22 +99,27 @@ static int unset_applied(const char *path, const char *text, void *arg)
 	return is_applied(path) ? spec_unset(arg, path, &ignored) : 0;
 }
 
-/* What the VE runs with, once `to` is applied: `from` but for the keys that are. */
-static int save_running(const struct change_set *c)
+static int make_next(struct change_set *c)
 {
-	cleanup_spec struct spec *s = NULL;
-	cleanup_free char *text = NULL, *out = NULL;
-	char path[PATH_MAX];
+	cleanup_free char *text = NULL;
 	int r = spec_write(c->from, &text, c->e);
 	if (!r)
-		r = spec_parse(text, strlen(text), "what the VE runs with", &s, c->e);
-	if (!r && (spec_each(c->from, unset_applied, s) || spec_each(c->to, copy_applied, s)))
+		r = spec_parse(text, strlen(text), "what the VE runs with", &c->next, c->e);
+	if (!r && (spec_each(c->from, unset_applied, c->next) || spec_each(c->to, copy_applied, c->next)))
 		r = error_sys(c->e, ENOMEM, tried, "memory");
-	if (r || (r = spec_write(s, &out, c->e)))
+	return r;
+}
+
+static int save_running(struct ve *ve, const struct spec *s, struct error *e)
+{
+	cleanup_free char *text = NULL;
+	char path[PATH_MAX];
+	int r = spec_write(s, &text, e);
+	if (r)
 		return r;
-	FORMAT(path, "%s/%s/ve.json", c->ve->host->run, c->ve->name);
-	r = write_file_atomic_at(AT_FDCWD, path, out, strlen(out), 0600);
-	return r < 0 ? error_sys(c->e, -r, tried, path) : 0;
+	FORMAT(path, "%s/%s/ve.json", ve->host->run, ve->name);
+	r = write_file_atomic_at(AT_FDCWD, path, text, strlen(text), 0600);
+	return r < 0 ? error_sys(e, -r, tried, path) : 0;
 }
 
 static int load_running(struct ve *ve, struct spec **ret)
@@ -138,42 +155,47 @@ static uint64_t read_last(int fd, char *buf, uint32_t *resources)
 static int too_much(struct error *e)
 {
 	return error_set(e, VE_E_SPEC, E2BIG, tried, "stop the VE first: vectl stop NAME",
-		"its sysctls are too many, or too long, to be changed while it runs");
+		"its sysctls and mounts are too many, or too long, to be changed while it runs");
 }
 
-static int write_record(const struct change_set *c, int fd)
+static int make_plan(struct change_set *c, struct plan **ret)
 {
-	_Alignas(struct live_record) char buf[LIVE_SLOT];
-	uint32_t resources = c->resources;
-	uint64_t next = read_last(fd, buf, &resources);
-	int n = live_encode(c->plan, resources, next, buf);
+	struct host_facts facts;
+	int r = facts_probe(&facts, c->e);
+	if (r)
+		return r;
+	c->raise = facts.cap_sys_resource;
+	const struct plan_input in = {.spec = c->next, .facts = &facts, .name = c->ve->name};
+	return plan_live(&in, ret, c->e);
+}
+
+enum { NOWHERE = -1 };
+
+/* before: mounts and devices with what a change that is cut short makes of them. fd NOWHERE: whether it can be. */
+static int write_record(struct change_set *c, int fd, int before, uint32_t resources)
+{
+	cleanup_plan struct plan *p = NULL;
+	cleanup_free char *buf = calloc(1, LIVE_SLOT);
+	int r = buf ? make_plan(c, &p) : error_sys(c->e, ENOMEM, tried, "memory");
+	if (!r && places_changed(c->places))
+		r = places_steps(c->places, before, p, c->e);
+	if (r)
+		return r;
+	uint64_t next = fd < 0 ? 1 : read_last(fd, buf, &resources);
+	int n = live_encode(p, resources, places_changed(c->places) ? LIVE_HAS_PLACES : 0, next, buf);
 	if (n < 0)
 		return too_much(c->e);
-	ssize_t done = pwrite(fd, buf, (size_t)n, (off_t)(next & 1) * LIVE_SLOT);
+	ssize_t done = fd < 0 ? n : pwrite(fd, buf, (size_t)n, (off_t)(next & 1) * LIVE_SLOT);
 	return done == n ? 0 : error_sys(c->e, done < 0 ? errno : ENOSPC, tried, "live");
-}
-
-/* It can be written, so that what is applied will not be lost over it. */
-static int check_record(const struct change_set *c)
-{
-	_Alignas(struct live_record) char buf[LIVE_SLOT];
-	return live_encode(c->plan, ~0u, 1, buf) < 0 ? too_much(c->e) : 0;
 }
 
 /* ---- the request */
 
-enum { TEXT_AT = sizeof(struct apply_request) + APPLY_CHANGES_MAX * sizeof(struct apply_change) };
+enum { TEXT_AT = sizeof(struct apply_request) };
 
 static uint32_t put_text(struct change_set *c, const char *text)
 {
-	struct apply_request *r = c->request;
-	size_t n = strlen(text) + 1;
-	uint32_t at = r->size;
-	if (n > APPLY_REQUEST_MAX - r->size)
-		return c->full = 1, 0;
-	memcpy((char *)r + at, text, n);
-	r->size += (uint32_t)n;
-	return at;
+	return apply_put_text(c->request, text, &c->full);
 }
 
 static struct apply_change *put_change(struct change_set *c, enum apply_kind kind, const char *key)
@@ -192,7 +214,7 @@ static struct apply_change *put_change(struct change_set *c, enum apply_kind kin
 static int put_sysctl(const char *path, const char *text, void *arg)
 {
 	struct change_set *c = arg;
-	if (strncmp(path, "sysctl.", 7) || !differs(c->from, c->to, path))
+	if (strncmp(path, "sysctl.", 7) || !changes(c, path))
 		return 0;
 	struct apply_change *change = put_change(c, APPLY_SYSCTL, path);
 	change->name = put_text(c, path + 7);
@@ -207,11 +229,18 @@ static int unset_sysctl(const char *path, const char *text, void *arg)
 	return spec_is_set(c->to, path) ? 0 : put_sysctl(path, NULL, arg);
 }
 
+/* What both have is put already. */
+static int unset_sysctl_before(const char *path, const char *text, void *arg)
+{
+	struct change_set *c = arg;
+	return spec_is_set(c->from, path) ? 0 : unset_sysctl(path, text, arg);
+}
+
 static void put_rlimit(struct change_set *c, const struct plan_step *s)
 {
 	char key[64];
 	FORMAT(key, "rlimit.%s", s->s[0]);
-	if (!differs(c->from, c->to, key))
+	if (!changes(c, key))
 		return;
 	struct apply_change *change = put_change(c, APPLY_RLIMIT, key);
 	change->resource = (uint32_t)s->n[0];
@@ -222,7 +251,7 @@ static void put_rlimit(struct change_set *c, const struct plan_step *s)
 
 static void put_hostname(struct change_set *c, const struct plan_step *s)
 {
-	if (!differs(c->from, c->to, "hostname"))
+	if (!changes(c, "hostname"))
 		return;
 	put_change(c, APPLY_HOSTNAME, "hostname")->value = put_text(c, s->s[0]);
 	if (s->n[0])
@@ -237,6 +266,7 @@ static int make_request(struct change_set *c)
 	*c->request = (struct apply_request){.magic = APPLY_MAGIC, .size = TEXT_AT, .version = VE_VERSION};
 	spec_each(c->to, put_sysctl, c);
 	spec_each(c->from, unset_sysctl, c);
+	spec_each(c->before, unset_sysctl_before, c);
 	for (size_t i = 0; i < c->plan->nsteps; i++) {
 		const struct plan_step *s = &c->plan->step[i];
 		if (s->op == OP_RLIMIT)
@@ -244,6 +274,8 @@ static int make_request(struct change_set *c)
 		if (s->op == OP_HOSTNAME)
 			put_hostname(c, s);
 	}
+	if (places_differ(c->places))
+		places_request(c->places, c->request, &c->full);
 	return c->full ? too_much(c->e) : 0;
 }
 
@@ -278,6 +310,8 @@ static const struct {
 
 static int refused(struct change_set *c, const struct apply_report *r)
 {
+	if (r->place >= 0)
+		return places_failed(c->places, r, c->e);
 	const char *key = r->change >= 0 && r->change < (int)c->request->nchanges ? c->key[r->change] : "the VE";
 	const char *wrong = strerror(r->err), *remedy = "nothing was changed; set it while the VE is stopped";
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
@@ -311,42 +345,99 @@ static int raise_keeper(const struct change_set *c, const struct runtime *rt)
 	return 0;
 }
 
-/* -ESRCH, and nothing in `e`: this init has ended. */
-static int apply(struct change_set *c, const struct runtime *rt)
+/* -ESRCH, and nothing in `e`: it ended before that. */
+static int ask(struct change_set *c, const struct runtime *rt, const struct apply_request *q, int fds[AFD_END],
+	struct apply_report *ret)
 {
 	static const char *const argv[] = {"ve-apply", NULL};
-	struct apply_report report = {.err = ESRCH, .change = APPLY_NONE};
 	char path[PATH_MAX];
 	int pair[2];
-	struct error ignored = {0};
-	cleanup_fd int init = runtime_open_init(c->ve, rt, &ignored);
-	if (init < 0)
-		return -ESRCH;
-	int r = raise_keeper(c, rt);
-	if (r)
-		return r;
-	c->request->privileged = rt->privileged != 0;
-	cleanup_fd int request = seal(c->request), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	cleanup_fd int request = seal(q), null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (request < 0 || null < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return error_sys(c->e, errno, tried, "request");
 	cleanup_fd int ours = pair[0], theirs = pair[1];
-	const int fds[AFD_END] = {null, null, null, request, init, theirs};
+	fds[0] = fds[1] = fds[2] = null;
+	fds[AFD_REQUEST] = request;
+	fds[AFD_REPORT] = theirs;
 	if (FORMAT(path, "%s/ve-apply", host_libexec_dir) < 0)
 		return error_sys(c->e, ENAMETOOLONG, tried, host_libexec_dir);
-	r = (rt->privileged ? spawn_detached_read_only : spawn_detached)(-1, path, argv, fds, AFD_END);
+	int r = (rt->privileged ? spawn_detached_read_only : spawn_detached)(-1, path, argv, fds, AFD_END);
 	if (r < 0)
 		return error_sys(c->e, -r, tried, path);
 	close(TAKE_FD(theirs));
 	/* It gives itself a limited time, and its end is seen. */
 	ssize_t n;
 	do
-		n = recv(ours, &report, sizeof report, 0);
+		n = recv(ours, ret, sizeof *ret, 0);
 	while (n < 0 && errno == EINTR);
-	if (n != sizeof report)
-		return error_set(c->e, VE_E_FAILED, EPIPE, tried, "try again", "ve-apply ended before it was done");
-	if (!report.err || report.err == ESRCH)
-		return -report.err;
-	return refused(c, &report);
+	return n == sizeof *ret
+		       ? 0
+		       : error_set(c->e, VE_E_FAILED, EPIPE, tried, "try again", "ve-apply ended before it was done");
+}
+
+static int open_minimal(struct change_set *c, const struct runtime *rt)
+{
+	cleanup_fd int keeper = runtime_open_keeper(c->ve, rt, c->e);
+	return keeper < 0 ? keeper : runtime_open_namespace(c->ve, rt, keeper, 1, "mnt", c->e);
+}
+
+/* -ESRCH, and nothing in `e`: this init has ended. */
+static int apply(struct change_set *c, const struct runtime *rt)
+{
+	struct apply_report report = {.err = ESRCH};
+	struct error ignored = {0};
+	int fds[AFD_END];
+	for (int i = 0; i < AFD_END; i++)
+		fds[i] = -1;
+	cleanup_fd int init = runtime_open_init(c->ve, rt, &ignored), minimal = -1, mounts = -1, user = -1;
+	if (init < 0)
+		return -ESRCH;
+	int r = raise_keeper(c, rt);
+	if (r)
+		return r;
+	if (c->request->nplaces && ((r = minimal = open_minimal(c, rt)) < 0 ||
+					   (r = mounts = runtime_open_namespace(c->ve, rt, init, 0, "mnt", c->e)) < 0 ||
+					   (r = user = runtime_open_namespace(c->ve, rt, init, 0, "user", c->e)) < 0))
+		return r;
+	fds[AFD_INIT] = init;
+	fds[AFD_MINIMAL] = minimal;
+	fds[AFD_MOUNTS] = mounts;
+	fds[AFD_USER] = user;
+	c->request->privileged = rt->privileged != 0;
+	if ((r = ask(c, rt, c->request, fds, &report)))
+		return r;
+	c->request->again = 1;
+	if (report.err)
+		return report.err == ESRCH ? -ESRCH : refused(c, &report);
+	places_wait(c->places, &report);
+	return 0;
+}
+
+/* What cannot be dropped pins a source on the host until the VE stops, or is changed once more. */
+static void drop_places(struct change_set *c)
+{
+	cleanup_free struct apply_request *q = calloc(1, sizeof *q);
+	struct apply_report report;
+	struct runtime rt;
+	struct error ignored = {0}, *e = c->e;
+	int fds[AFD_END];
+	for (int i = 0; i < AFD_END; i++)
+		fds[i] = -1;
+	if (!q || runtime_read(c->ve->host, c->ve->name, &rt, &ignored) || !rt.alive)
+		return;
+	c->e = &ignored;
+	cleanup_fd int minimal = open_minimal(c, &rt);
+	*q = (struct apply_request){.magic = APPLY_MAGIC, .size = sizeof *q, .version = VE_VERSION};
+	places_drop_request(c->places, q);
+	fds[AFD_MINIMAL] = minimal;
+	if (minimal >= 0)
+		ask(c, &rt, q, fds, &report);
+	c->e = e;
+}
+
+static int is_asked(const struct change_set *c)
+{
+	return c->request->nchanges || c->request->nplaces;
 }
 
 /* 1: the VE has ended meanwhile, and all of it is for the next start. */
@@ -355,21 +446,23 @@ static int apply_to_boots(struct change_set *c, int fd)
 	struct runtime rt, after;
 	int r = runtime_read(c->ve->host, c->ve->name, &rt, c->e), written = 0;
 	for (int i = 0; !r && i < BOOTS_MAX; i++) {
-		if (c->request->nchanges && (r = settle(c->ve, &rt, c->e)))
+		if (is_asked(c) && (r = settle(c->ve, &rt, c->e)))
 			return r;
 		if (!rt.alive)
 			return 1;
 		/* Between two inits, as long as boot.on_exit makes it wait: the next one reads the record. */
-		r = c->request->nchanges && rt.init ? apply(c, &rt) : 0;
+		if (!rt.init)
+			places_wait(c->places, NULL);
+		r = is_asked(c) && rt.init ? apply(c, &rt) : 0;
 		if (!r) {
-			fault_point(2);
-			r = written ? 0 : write_record(c, fd);
+			fault_point(3);
+			r = written ? 0 : write_record(c, fd, 0, c->resources);
 			written = 1;
 		}
 		if (r && r != -ESRCH)
 			return r;
 		int ended = r;
-		if (!(r = runtime_read(c->ve->host, c->ve->name, &after, c->e)) && c->request->nchanges)
+		if (!(r = runtime_read(c->ve->host, c->ve->name, &after, c->e)) && is_asked(c))
 			r = settle(c->ve, &after, c->e);
 		/* An init that was on its way while the record was written has not seen it. */
 		if (!r && !ended && (!after.alive || (after.boot == rt.boot && after.init == rt.init)))
@@ -381,68 +474,93 @@ static int apply_to_boots(struct change_set *c, int fd)
 			   "the VE rebooted while it was changed");
 }
 
-static int make_plan(struct change_set *c)
-{
-	struct host_facts facts;
-	int r = facts_probe(&facts, c->e);
-	if (r)
-		return r;
-	c->raise = facts.cap_sys_resource;
-	const struct plan_input in = {.spec = c->to, .facts = &facts, .name = c->ve->name};
-	return plan_live(&in, &c->plan, c->e);
-}
-
 static void free_change_set(struct change_set **c)
 {
 	if (!*c)
 		return;
 	plan_free((*c)->plan);
+	places_free((*c)->places);
+	spec_free((*c)->next);
 	free((*c)->request);
 	free(*c);
 }
 
-/* What differs between the two comes into effect. 0 also when there is nothing that it could do so in. */
-static int bring(struct ve *ve, const struct spec *from, const struct spec *to, struct error *e)
+/* A hook that lies in what the VE is shown from now on would be what its root makes of it. */
+static int check_hooks(const struct change_set *c)
 {
-	__attribute__((cleanup(free_change_set))) struct change_set *c = calloc(1, sizeof *c), *back = NULL;
+	return places_differ(c->places) ? hooks_check_running(c->ve, c->next, c->e) : 0;
+}
+
+static int load_places(struct change_set *c, int fd)
+{
+	struct runtime rt;
+	int r = runtime_read(c->ve->host, c->ve->name, &rt, c->e);
+	c->places_of =
+		(struct places_change){.running = c->from, .next = c->next, .before = c->before, .base = rt.base};
+	if (!r)
+		r = places_load(c->ve, fd, &c->places_of, &c->places, c->e);
+	if (!r && places_restore(c->places, c->next, c->ve->notes, sizeof c->ve->notes))
+		r = error_sys(c->e, ENOMEM, tried, "memory");
+	return r;
+}
+
+/* What waits is not what the VE runs with, so the spec's values are pending. */
+static int settle_places(struct change_set *c)
+{
+	*c->ve->notes = 0;
+	if (places_restore(c->places, c->next, c->ve->notes, sizeof c->ve->notes))
+		return error_sys(c->e, ENOMEM, tried, "memory");
+	return *c->ve->notes ? save_running(c->ve, c->next, c->e) : 0;
+}
+
+/* What differs between the two comes into effect. 0 also when there is nothing that it could do so in. */
+static int bring(
+	struct ve *ve, const struct spec *before, const struct spec *from, const struct spec *to, struct error *e)
+{
+	__attribute__((cleanup(free_change_set))) struct change_set *c = calloc(1, sizeof *c);
 	if (!c)
 		return error_sys(e, ENOMEM, tried, "memory");
-	*c = (struct change_set){.ve = ve, .from = from, .to = to, .e = e};
-	if (!spec_each(from, any_difference, c) && !spec_each(to, any_difference, c))
+	*c = (struct change_set){.ve = ve, .before = before, .from = from, .to = to, .e = e};
+	if (!spec_each(from, any_difference, c) && !spec_each(to, any_difference, c) &&
+		!spec_each(before, any_difference, c))
 		return 0;
 	cleanup_fd int fd = open_live(ve); /* a VE that an earlier version started has none */
 	if (fd < 0)
 		return 0;
-	int r = make_plan(c);
-	if (r || (r = check_record(c)) || (r = make_request(c)) || (r = save_running(c)))
+	int r = make_next(c);
+	if (r || (r = load_places(c, fd)) || (r = check_hooks(c)) || (r = make_plan(c, &c->plan)) ||
+		(r = write_record(c, NOWHERE, 1, ~0u)) || (r = make_request(c)) || (r = save_running(ve, c->next, e)))
 		return r;
 	fault_point(1);
-	r = apply_to_boots(c, fd);
-	fault_point(3);
+	if (places_differ(c->places))
+		r = write_record(c, fd, 1, c->resources);
+	fault_point(2);
+	if (!r)
+		r = apply_to_boots(c, fd);
+	fault_point(4);
+	if (r >= 0 && places_differ(c->places) && !(r = settle_places(c)))
+		drop_places(c);
 	if (r >= 0)
 		return 0;
 	/* It is as it was, and so is what is said of it. */
 	struct error ignored = {0};
-	back = calloc(1, sizeof *back);
-	if (back) {
-		*back = (struct change_set){.ve = ve, .from = from, .to = from, .e = &ignored};
-		save_running(back);
-	}
+	save_running(ve, from, &ignored);
 	return r;
 }
 
 int live_save(struct ve *ve, const struct spec *s, struct error *e)
 {
-	cleanup_spec struct spec *running = NULL;
+	cleanup_spec struct spec *running = NULL, *before = NULL;
 	struct runtime rt;
+	*ve->notes = 0;
 	int r = runtime_read(ve->host, ve->name, &rt, e);
 	if (r)
 		return r;
 	if (!rt.alive || load_running(ve, &running))
 		return spec_save(ve, s, e);
-	if ((r = bring(ve, running, s, e)) || !(r = spec_save(ve, s, e)))
+	if ((r = spec_load(ve, &before, e)) || (r = bring(ve, before, running, s, e)) || !(r = spec_save(ve, s, e)))
 		return r;
 	struct error ignored = {0};
-	bring(ve, s, running, &ignored);
+	bring(ve, before, s, running, &ignored);
 	return r;
 }

@@ -16,6 +16,9 @@ int spec_save(struct ve *ve, const struct spec *s, struct error *e);
 /* The plan of the VE's next start, from its spec and this host's facts. */
 int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct plan **ret, struct error *e);
 
+/* What to do about a step of the plan that failed, by enum plan_op and errno; NULL: nothing in particular. */
+const char *start_remedy(int op, int err);
+
 /*
  * With the change lock held nobody starts it: one that is neither running nor stopped is rebooting, or about to end.
  * Either is over in a moment, which this waits for.

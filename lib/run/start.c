@@ -329,10 +329,10 @@ static const struct {
 	{OP_SYSCTL, ERANGE, "the kernel does not take that value: set another"},
 };
 
-static const char *remedy_for(const struct wire_report *r, int op)
+const char *start_remedy(int op, int err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++)
-		if (remedies[i].op == op && remedies[i].err == r->err)
+		if (remedies[i].op == op && remedies[i].err == err)
 			return remedies[i].remedy;
 	return NULL;
 }
@@ -356,8 +356,8 @@ static int supervisor_failed(struct launch *l, const struct wire_report *r)
 	const char *key = s ? key_of(l, s) : NULL;
 	char subject[sizeof r->subject + 64];
 	FORMAT(subject, "%.40s%s%.*s", key ?: "", key ? ": " : "", (int)sizeof r->subject, r->subject);
-	return failed(
-		l, s ? s : &l->plan->step[0], r->err, *subject ? subject : "?", remedy_for(r, s ? (int)s->op : -1));
+	return failed(l, s ? s : &l->plan->step[0], r->err, *subject ? subject : "?",
+		start_remedy(s ? (int)s->op : -1, r->err) ?: "`vectl plan NAME` shows the step in its place");
 }
 
 /* Kept for ve_start_notes and ve_info_json for as long as it runs. One that cannot be kept is no reason to fail. */

@@ -293,6 +293,47 @@ int runtime_open_keeper(struct ve *ve, const struct runtime *rt, struct error *e
 	return TAKE_FD(fd);
 }
 
+/* The same namespace? */
+static int is_same(int a, int b)
+{
+	struct stat one, two;
+	return !fstat(a, &one) && !fstat(b, &two) && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+}
+
+/* Once more, of the namespace itself: the process may have gone on into another one since it was looked at. */
+static int is_expected(struct ve *ve, const struct runtime *rt, int ns, int keeper, const char *name, struct error *e)
+{
+	cleanup_fd int ours = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC),
+		       owner = keeper ? ioctl(ns, NS_GET_USERNS) : -EBADF;
+	struct id_range ids;
+	uid_t uid;
+	if (keeper)
+		return is_same(owner, ours);
+	if (strcmp(name, "user"))
+		return 1;
+	if (rt->privileged)
+		return is_same(ns, ours);
+	return !ids_of(ve, &ids, e) && !ioctl(ns, NS_GET_OWNER_UID, &uid) && uid == ids.owner;
+}
+
+int runtime_open_namespace(
+	struct ve *ve, const struct runtime *rt, int process, int keeper, const char *name, struct error *e)
+{
+	char path[64];
+	FORMAT(path, "/proc/%d/ns/%s", keeper ? rt->keeper : rt->init, name);
+	cleanup_fd int ns = open(path, O_RDONLY | O_CLOEXEC);
+	/* Its number was its own only if it is there still. */
+	if (syscall(SYS_pidfd_send_signal, process, 0, NULL, 0))
+		return -ESRCH;
+	if (ns < 0)
+		return error_sys(e, errno, "look at the VE's processes", path);
+	if (!is_expected(ve, rt, ns, keeper, name, e))
+		return not_ours(ve, e,
+			keeper ? "the keeper's mounts are not the host's to change"
+			       : "the VE's init is in another user namespace");
+	return TAKE_FD(ns);
+}
+
 int runtime_open_root_cgroup(const struct runtime *rt, struct error *e)
 {
 	char path[600];

@@ -37,6 +37,13 @@ int runtime_read(struct ve_host *host, const char *name, struct runtime *ret, st
  */
 int runtime_open_init(struct ve *ve, const struct runtime *rt, struct error *e);
 
+/*
+ * A namespace ("mnt", "user") of the VE's init, or of its keeper, whose pidfd, opened and checked before, is `process`.
+ * -ESRCH, and nothing in `e`: it has ended. Of the keeper's mounts: the host's root owns them, or it fails.
+ */
+int runtime_open_namespace(
+	struct ve *ve, const struct runtime *rt, int process, int keeper, const char *name, struct error *e);
+
 /* The folder of this boot's guest root cgroup (NAME/ve/rootN), O_DIRECTORY. */
 int runtime_open_root_cgroup(const struct runtime *rt, struct error *e);
 

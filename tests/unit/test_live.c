@@ -31,7 +31,7 @@ static struct plan *steps(const struct spec_case *c)
 static int encode(const struct spec_case *c, uint32_t resources, uint64_t sequence, void *to)
 {
 	cleanup_plan struct plan *p = steps(c);
-	return live_encode(p, resources, sequence, to);
+	return live_encode(p, resources, 0, sequence, to);
 }
 
 Test(live, round_trip)
@@ -73,6 +73,33 @@ Test(live, of_defaults)
 	cr_assert_not_null(s);
 	cr_expect_str_eq(live_string(r, s, 0), "web1");
 	cr_expect_eq(s->n[0], 0);
+}
+
+/* Mounts come with all that they are made of, so that a later change finds what is there. */
+Test(live, places)
+{
+	static const struct spec_case c = {"mounts",
+		{"mount.data.source=/srv", "mount.data.target=/data", "mount.s.type=tmpfs", "mount.s.target=/s"}};
+	static const int ops[] = {OP_OPEN_MOUNT, OP_ATTACH_MOUNT, OP_BIND_MOUNT, OP_MOUNT_INSIDE};
+	cleanup_spec struct spec *s = make_spec(&c);
+	struct plan_input in = {.spec = s, .facts = &host_cases[0].facts, .name = "web1", .places = 1};
+	cleanup_plan struct plan *p = NULL;
+	struct error e = {0};
+
+	cr_assert_eq(plan_live(&in, &p, &e), 0, "%s", e.wrong);
+	int n = live_encode(p, 0, LIVE_HAS_PLACES, 1, buf);
+	struct live_record *r = (struct live_record *)buf;
+	cr_assert_not_null(live_check(buf, n));
+	cr_expect(live_has_places(r));
+	cr_expect_not(live_has_places(NULL));
+	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+		cr_expect_not_null(live_find(r, ops[i], 0), "%s", plan_op_name(ops[i]));
+	cr_expect_str_eq(live_string(r, live_find(r, OP_BIND_MOUNT, 0), 0), "/data");
+	for (uint32_t i = 0; i < r->nsteps; i++)
+		if (r->step[i].op == OP_BIND_MOUNT)
+			r->step[i].n[0] = MOUNT_SLOTS;
+	r->sum = live_sum(r);
+	cr_expect_null(live_check(buf, n), "a number that no mount can have");
 }
 
 Test(live, damage_is_seen)
@@ -197,10 +224,10 @@ Test(live, too_much)
 	struct error e = {0};
 	char text[1200];
 
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 70; i++) {
 		snprintf(text, sizeof text, "sysctl.net.x%d=%01000d", i, 1);
 		cr_assert_eq(spec_assign(s, text, &e), 0, "%s", e.wrong);
 	}
 	cr_assert_eq(plan_live(&in, &p, &e), 0);
-	cr_expect_eq(live_encode(p, ~0u, 1, buf), -E2BIG);
+	cr_expect_eq(live_encode(p, ~0u, 0, 1, buf), -E2BIG);
 }

@@ -141,13 +141,13 @@ test_live_change_after_every_step() {
 	local point now
 	ok vectl create f6 --image busybox --hostname old
 	ok vectl start f6 --wait=ready
-	for point in 1 2 3; do
+	for point in 1 2 3 4; do
 		try env VECTL_FAULT="live:$point" vectl set f6 hostname="new$point" sysctl.net.ipv4.ip_forward=1
 		eq "$STATUS" 137 'a change that dies'
 		eq "$(vectl get f6 hostname)" old 'the spec'
 		eq "$(info f6 "sorted(d['pending'])")" '["hostname", "sysctl.net.ipv4.ip_forward"]'
 		ok vectl exec f6 -- hostname
-		[ "$point" = 1 ] && now=old || now=new$point
+		[ "$point" -le 2 ] && now=old || now=new$point
 		eq "$OUT" "$now" "the host name after dying at $point"
 		ok vectl set f6 labels.a="$point"
 		eq "$(info f6 "d['pending']")" '[]'
@@ -160,6 +160,54 @@ test_live_change_after_every_step() {
 	ok vectl exec f6 -- hostname
 	eq "$OUT" old 'after a reboot'
 	ok vectl destroy --force f6
+}
+
+# The same of mounts: one that comes, one that goes, and one that becomes another. The next change mends what was left,
+# and nothing of it is kept for boots to come.
+# limit test_live_mounts_after_every_step 180
+test_live_mounts_after_every_step() {
+	local point
+	mkdir -p "$T_TMP/old" "$T_TMP/new"
+	chmod 755 "$T_TMP" "$T_TMP/old" "$T_TMP/new"
+	touch "$T_TMP/old/old" "$T_TMP/new/new"
+	ok vectl create f7 --image busybox --set "mount.stays.source=$T_TMP/old" --set mount.stays.target=/stays \
+		--set "mount.goes.source=$T_TMP/old" --set mount.goes.target=/goes
+	ok vectl start f7 --wait=ready
+	f7_has() { # WHEN
+		ok vectl exec f7 -- sh -c 'ls /stays /goes; ls -d /comes/new 2>/dev/null; grep -cE " /(stays|goes|comes) " /proc/mounts'
+		eq "$(xargs <<<"$OUT")" '/goes: old /stays: old 2' "$1"
+		eq "$(grep -c ' /b/' "/proc/$(info f7 "d['keeper']")/mountinfo")" 2 "what the keeper has $1"
+	}
+	for point in 1 2 3 4; do
+		try env VECTL_FAULT="live:$point" vectl set f7 "mount.comes.source=$T_TMP/new" mount.comes.target=/comes \
+			"mount.stays.source=$T_TMP/new" mount.goes.target=/elsewhere
+		eq "$STATUS" 137 'a change that dies'
+		eq "$(vectl get f7 mount.stays.source)" "$T_TMP/old" 'the spec'
+		ne "$(info f7 "d['pending']")" '[]'
+		ok vectl set f7 labels.a="$point"
+		eq "$(info f7 "d['pending']")" '[]'
+		f7_has "after dying at $point"
+		# Cut short once more, and set again in the same words: it is not taken for done.
+		try env VECTL_FAULT="live:$point" vectl set f7 "mount.stays.source=$T_TMP/new"
+		eq "$STATUS" 137 'a change that dies'
+		ok vectl set f7 "mount.stays.source=$T_TMP/new"
+		eq "$(info f7 "d['pending']")" '[]'
+		ok vectl exec f7 -- ls /stays
+		eq "$OUT" new 'when it was set again'
+		ok vectl set f7 "mount.stays.source=$T_TMP/old"
+	done
+	# Between a change that was cut short and the next one the VE reboots, as it was.
+	try env VECTL_FAULT=live:2 vectl set f7 "mount.comes.source=$T_TMP/new" mount.comes.target=/comes \
+		"mount.stays.source=$T_TMP/new"
+	eq "$STATUS" 137 'a change that dies'
+	try vectl exec f7 -- reboot
+	until_ 15 sh -c "vectl info f7 --json | grep -q '\"boot\": *2\b'"
+	until_ 5 vectl exec f7 -- true
+	ok vectl exec f7 -- ls /stays
+	eq "$OUT" old 'after a reboot'
+	ok vectl set f7 labels.a=again
+	f7_has 'after a reboot'
+	ok vectl destroy --force f7
 }
 
 # A rename that dies at each of its points: one name, with the ve.json that goes with it, and no further care needed.
