@@ -370,7 +370,7 @@ os.execvp(sys.argv[2], sys.argv[2:])'
 		like "$OUT" '^LISTEN_PID=1$' 'environment of init'
 		guest e30 sh -c 'readlink /proc/1/fd/3; readlink /proc/1/fd/18; ls /proc/1/fd'
 		eq "$(grep -c '^socket:' <<<"$OUT")" 2 'sockets that init has at 3 and 18'
-		[ "$boot" = 2 ] || vectl exec e30 -- reboot
+		[ "$boot" = 2 ] || try vectl exec e30 -- reboot
 	done
 	ok vectl destroy --force e30
 }

@@ -55,7 +55,7 @@ test_hostname_through_open_folders() {
 test_umask_of_the_caller() {
 	ok vectl create h3 --image busybox
 	(umask 077 && vectl start h3) || die 'no start under umask 077'
-	vectl exec h3 -- reboot
+	try vectl exec h3 -- reboot # whose own end by the reboot is none of the matter
 	until_ 10 sh -c 'vectl info h3 --json | grep -q "\"boot\": 2"'
 	guest h3 true
 	ok vectl destroy --force h3
@@ -93,7 +93,7 @@ test_stop_meets_reboot() {
 	local i
 	busybox_ve h6
 	for i in 1 2 3 4 5; do
-		vectl exec h6 -- reboot
+		try vectl exec h6 -- reboot # whose own end by the reboot is none of the matter
 		ok vectl stop h6 --timeout 20
 		eq "$(state h6)" stopped
 		ok vectl start h6
@@ -111,7 +111,7 @@ test_server_stands_still() {
 	eq "$(state h7)" running
 	guest h7 true
 	for i in 1 2 3; do
-		vectl exec h7 -- reboot
+		try vectl exec h7 -- reboot # whose own end by the reboot is none of the matter
 		until_ 10 sh -c "vectl info h7 --json | grep -q '\"boot\": $((i + 1))'"
 	done
 	ok vectl stop --force h7
