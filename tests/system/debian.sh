@@ -340,8 +340,10 @@ test_row24_exit_by_signal() {
 	try vectl exec "$name" -- systemctl --force --force poweroff
 	ok vectl wait "$name" --state stopped --timeout 20
 	ok vectl start "$name" --wait=ready
+	local boot
+	boot=$(info "$name" "d['boot']")
 	try vectl exec "$name" -- systemctl --force --force reboot
-	until_ 20 sh -c "vectl info $name --json | grep -q '\"boot\": *2\b'"
+	until_ 20 sh -c "vectl info $name --json | grep -q '\"boot\": *$((boot + 1))\b'"
 	until_ 20 vectl exec "$name" -- true
 	healthy "$name"
 	ok vectl destroy --force "$name"
