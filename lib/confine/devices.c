@@ -11,7 +11,7 @@
 #include "lib/base/util.h"
 #include "lib/confine/devices.h"
 
-static const char tried[] = "limit the VE's devices";
+static const char tried[] = "limit the VE's devices", program_name[] = "ve_devices";
 
 const char *const device_rules_default[] = {
 	"c 1:3 rwm",   /* null */
@@ -152,7 +152,7 @@ static int load_program(const struct bpf_insn *code, int n)
 		.insns = (uintptr_t)code,
 		.license = (uintptr_t) "LGPL-2.1-or-later", /* calls no helper, so any will do */
 	};
-	strcpy(a.prog_name, "ve_devices");
+	strcpy(a.prog_name, program_name);
 	return sys_bpf(BPF_PROG_LOAD, &a);
 }
 
@@ -165,7 +165,7 @@ static int failed(struct error *e, int r, const char *subject)
 	return error_set(e, VE_E_HOST, -r, tried, remedy, "%s: %s", subject, strerror(-r));
 }
 
-int device_filter_attach(const char *cgroup, const char *rules, size_t size, struct error *e)
+static int make_program(const char *rules, size_t size, struct error *e)
 {
 	struct device_rule rule[DEVICE_RULES_MAX];
 	struct bpf_insn code[DEVICE_PROGRAM_MAX];
@@ -176,12 +176,19 @@ int device_filter_attach(const char *cgroup, const char *rules, size_t size, str
 		if (device_rule_parse(p, &rule[n++]))
 			return error_sys(e, EINVAL, tried, p);
 	}
-	cleanup_fd int dir = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0)
-		return error_sys(e, errno, tried, cgroup);
-	cleanup_fd int program = load_program(code, device_program(rule, n, code));
-	if (program < 0)
-		return failed(e, program, "load the filter");
+	int program = load_program(code, device_program(rule, n, code));
+	return program < 0 ? failed(e, program, "load the filter") : program;
+}
+
+static int open_cgroup(const char *cgroup, struct error *e)
+{
+	int dir = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return dir < 0 ? error_sys(e, errno, tried, cgroup) : dir;
+}
+
+/* old negative: there is none. */
+static int attach(int dir, int program, int old)
+{
 	union bpf_attr a = {
 		.target_fd = (uint32_t)dir,
 		.attach_bpf_fd = (uint32_t)program,
@@ -189,6 +196,62 @@ int device_filter_attach(const char *cgroup, const char *rules, size_t size, str
 		.attach_flags =
 			BPF_F_ALLOW_MULTI, /* and those of the cgroups above, a host's systemd's, hold as well */
 	};
-	int r = sys_bpf(BPF_PROG_ATTACH, &a);
+	if (old >= 0) {
+		a.attach_flags |= BPF_F_REPLACE;
+		a.replace_bpf_fd = (uint32_t)old;
+	}
+	return sys_bpf(BPF_PROG_ATTACH, &a);
+}
+
+int device_filter_attach(const char *cgroup, const char *rules, size_t size, struct error *e)
+{
+	cleanup_fd int dir = open_cgroup(cgroup, e), program = dir < 0 ? -EBADF : make_program(rules, size, e);
+	if (dir < 0 || program < 0)
+		return dir < 0 ? dir : program;
+	int r = attach(dir, program, -1);
+	return r < 0 ? failed(e, r, cgroup) : 0;
+}
+
+static int is_ours(int program)
+{
+	struct bpf_prog_info info = {0};
+	union bpf_attr a = {.info = {.bpf_fd = (uint32_t)program, .info_len = sizeof info, .info = (uintptr_t)&info}};
+	return !sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &a) && !strcmp(info.name, program_name);
+}
+
+/* The one of ours that is attached there; -ENOENT. */
+static int find_attached(int dir)
+{
+	enum { MOST = 64 /* the kernel's own limit of them in a cgroup */ };
+	uint32_t ids[MOST];
+	union bpf_attr a = {.query = {.target_fd = (uint32_t)dir,
+				    .attach_type = BPF_CGROUP_DEVICE,
+				    .prog_ids = (uintptr_t)ids,
+				    .prog_cnt = MOST}};
+	int r = sys_bpf(BPF_PROG_QUERY, &a);
+	for (uint32_t i = 0; !r && i < a.query.prog_cnt; i++) {
+		union bpf_attr by_id = {.prog_id = ids[i]};
+		cleanup_fd int program = sys_bpf(BPF_PROG_GET_FD_BY_ID, &by_id);
+		if (program >= 0 && is_ours(program))
+			return TAKE_FD(program);
+	}
+	return r < 0 ? r : -ENOENT;
+}
+
+int device_filter_replace(const char *cgroup, const char *rules, size_t size, struct error *e)
+{
+	cleanup_fd int dir = open_cgroup(cgroup, e), old = dir < 0 ? -EBADF : find_attached(dir);
+	if (dir < 0 || (old < 0 && old != -ENOENT))
+		return dir < 0 ? dir : failed(e, old, cgroup);
+	if (!rules) {
+		union bpf_attr a = {
+			.target_fd = (uint32_t)dir, .attach_bpf_fd = (uint32_t)old, .attach_type = BPF_CGROUP_DEVICE};
+		int r = old < 0 ? 0 : sys_bpf(BPF_PROG_DETACH, &a);
+		return r < 0 ? failed(e, r, cgroup) : 0;
+	}
+	cleanup_fd int program = make_program(rules, size, e);
+	if (program < 0)
+		return program;
+	int r = attach(dir, program, old);
 	return r < 0 ? failed(e, r, cgroup) : 0;
 }

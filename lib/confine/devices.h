@@ -36,4 +36,7 @@ int device_program(const struct device_rule *rule, size_t n, struct bpf_insn ret
  */
 int device_filter_attach(const char *cgroup, const char *rules, size_t size, struct error *e);
 
+/* The same in place of the one that was attached before, in one step, or of none. rules NULL: there is to be none. */
+int device_filter_replace(const char *cgroup, const char *rules, size_t size, struct error *e);
+
 #endif

@@ -49,6 +49,19 @@ void plan_device_filter(struct builder *b, const char *cgroup)
 	plan_set_list(b, s, 1, rules);
 }
 
+int plan_filter(const struct plan_input *in, const char *cgroup, struct plan **ret, struct error *e)
+{
+	cleanup_plan struct plan *p = calloc(1, sizeof *p);
+	if (!p)
+		return error_sys(e, ENOMEM, "set", "memory");
+	struct builder b = {.in = in, .plan = p, .e = e};
+	plan_device_filter(&b, cgroup);
+	if (b.failed)
+		return b.failed;
+	*ret = TAKE_PTR(p);
+	return 0;
+}
+
 void plan_make_devices(struct builder *b)
 {
 	for (size_t i = 0; i < b->in->ndevices; i++) {

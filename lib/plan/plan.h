@@ -63,6 +63,9 @@ struct plan {
 int plan_build(const struct plan_input *in, struct plan **ret, struct error *e);
 /* Of such a plan the steps alone that can be changed while the VE runs. Looks at spec, facts, name, devices, places. */
 int plan_live(const struct plan_input *in, struct plan **ret, struct error *e);
+/* Of such a plan the device filter alone, of `cgroup`: one step, or none where it needs none. Looks at spec, devices.
+ */
+int plan_filter(const struct plan_input *in, const char *cgroup, struct plan **ret, struct error *e);
 void plan_free(struct plan *p);
 static inline void plan_free_p(struct plan **p)
 {

@@ -5,6 +5,7 @@
 #include <sys/sysmacros.h>
 
 #include "lib/base/util.h"
+#include "lib/confine/devices.h"
 #include "lib/run/devices.h"
 
 /* Features that are a device and nothing else; what it takes besides, a user namespace gives. */
@@ -100,4 +101,16 @@ int devices_of(const struct spec *s, struct plan_device *ret, size_t *ret_n, str
 	if (!r)
 		*ret_n = w.n;
 	return r;
+}
+
+int devices_filter(const struct spec *s, const char *cgroup, struct error *e)
+{
+	struct plan_device devices[PLAN_DEVICES_MAX];
+	struct plan_input in = {.spec = s, .devices = devices};
+	cleanup_plan struct plan *p = NULL;
+	int r = devices_of(s, devices, &in.ndevices, e);
+	if (r || (r = plan_filter(&in, cgroup, &p, e)))
+		return r;
+	const struct plan_step *step = p->nsteps ? p->step : NULL;
+	return device_filter_replace(cgroup, step ? step->s[1] ?: "" : NULL, step && step->s[1] ? step->len[1] : 0, e);
 }

@@ -59,7 +59,7 @@ static int compare_source(const char *key, const char *text, void *reach)
 	return 0;
 }
 
-/* s NULL: its mounts were looked at when the VE was started. */
+/* s NULL: its mounts were looked at when the VE was started, or when they or the hook were set. */
 static int is_in_reach(struct ve *ve, const struct spec *s, const struct stat *st)
 {
 	static const char *const shared[] = {"ve", "images"}, *const own[] = {"", "disk", "image/rootfs"};
@@ -272,17 +272,35 @@ int hooks_run(struct ve *ve, const struct spec *s, const char *key, pid_t init, 
 	return path ? run(ve, s, key, path, spec_string(s, "uuid") ?: "", init, e) : 0;
 }
 
-int hooks_owe_post_stop(struct ve *ve, const struct spec *s, struct error *e)
+static int post_stop_text(const struct spec *s, char text[PATH_MAX + 64])
 {
 	const char *path = spec_string(s, "hooks.post-stop"), *uuid = spec_string(s, "uuid");
+	int n = path ? snprintf(text, PATH_MAX + 64, "%s\n%s\n", path, uuid ?: "") : 0;
+	return n >= PATH_MAX + 64 ? -ENAMETOOLONG : n;
+}
+
+int hooks_owe_post_stop(struct ve *ve, const struct spec *s, struct error *e)
+{
 	char text[PATH_MAX + 64];
 	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
-	if (!path)
+	int n = post_stop_text(s, text);
+	if (!n)
 		return 0;
 	cleanup_fd int fd = openat(dir, OWED, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int n = FORMAT(text, "%s\n%s\n", path, uuid ?: "");
 	int r = n < 0 ? n : fd < 0 ? -errno : write_all(fd, text, (size_t)n);
 	return r < 0 ? error_sys(e, -r, tried, "hooks.post-stop") : 0;
+}
+
+int hooks_change_post_stop(struct ve *ve, const struct spec *s, struct error *e)
+{
+	char text[PATH_MAX + 64];
+	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
+	int n = post_stop_text(s, text), r = n;
+	if (n > 0)
+		r = write_file_atomic_at(dir, OWED, text, (size_t)n, 0600);
+	else if (!n && unlinkat(dir, OWED, 0) && errno != ENOENT)
+		r = -errno;
+	return r < 0 ? error_sys(e, -r, "set", "hooks.post-stop") : 0;
 }
 
 void hooks_forget_post_stop(struct ve *ve)

@@ -19,6 +19,8 @@ int hooks_run(struct ve *ve, const struct spec *s, const char *key, pid_t init, 
  */
 int hooks_owe_post_stop(struct ve *ve, const struct spec *s, struct error *e);
 void hooks_forget_post_stop(struct ve *ve);
+/* Of a VE that runs, with the change lock held: what is owed becomes what the spec says. */
+int hooks_change_post_stop(struct ve *ve, const struct spec *s, struct error *e);
 void hooks_pay_post_stop(struct ve *ve, int dir);
 
 /*

@@ -25,6 +25,7 @@
 #include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/plan/live.h"
+#include "lib/run/devices.h"
 #include "lib/run/hooks.h"
 #include "lib/run/places.h"
 #include "lib/run/spawn.h"
@@ -488,7 +489,33 @@ static void free_change_set(struct change_set **c)
 /* A hook that lies in what the VE is shown from now on would be what its root makes of it. */
 static int check_hooks(const struct change_set *c)
 {
-	return places_differ(c->places) ? hooks_check_running(c->ve, c->next, c->e) : 0;
+	int changed = places_differ(c->places) || changes(c, "hooks.stop") || changes(c, "hooks.post-stop");
+	return changed ? hooks_check_running(c->ve, c->next, c->e) : 0;
+}
+
+static int change_hooks(const struct change_set *c, const struct spec *s, struct error *e)
+{
+	return changes(c, "hooks.post-stop") ? hooks_change_post_stop(c->ve, s, e) : 0;
+}
+
+static int any_device(const char *path, const char *text, void *arg)
+{
+	return !strncmp(path, "device.", 7) && any_difference(path, text, arg);
+}
+
+/* Before a device is shown, and after it is gone. s: the VE's, with what it has, had, or is to have. */
+static int filter_devices(struct change_set *c, const struct spec *s, struct error *e)
+{
+	struct runtime rt;
+	char path[600];
+	if (!spec_each(c->from, any_device, c) && !spec_each(c->to, any_device, c) &&
+		!spec_each(c->before, any_device, c))
+		return 0;
+	int r = runtime_read(c->ve->host, c->ve->name, &rt, e);
+	if (r || !rt.alive)
+		return r;
+	FORMAT(path, "%s/ve", rt.cgroup);
+	return devices_filter(s, path, e);
 }
 
 static int load_places(struct change_set *c, int fd)
@@ -510,7 +537,10 @@ static int settle_places(struct change_set *c)
 	*c->ve->notes = 0;
 	if (places_restore(c->places, c->next, c->ve->notes, sizeof c->ve->notes))
 		return error_sys(c->e, ENOMEM, tried, "memory");
-	return *c->ve->notes ? save_running(c->ve, c->next, c->e) : 0;
+	if (!*c->ve->notes)
+		return 0;
+	int r = filter_devices(c, c->next, c->e);
+	return r ? r : save_running(c->ve, c->next, c->e);
 }
 
 /* What differs between the two comes into effect. 0 also when there is nothing that it could do so in. */
@@ -535,7 +565,7 @@ static int bring(
 	if (places_differ(c->places))
 		r = write_record(c, fd, 1, c->resources);
 	fault_point(2);
-	if (!r)
+	if (!r && !(r = change_hooks(c, c->next, e)) && !(r = filter_devices(c, c->next, e)))
 		r = apply_to_boots(c, fd);
 	fault_point(4);
 	if (r >= 0 && places_differ(c->places) && !(r = settle_places(c)))
@@ -544,6 +574,8 @@ static int bring(
 		return 0;
 	/* It is as it was, and so is what is said of it. */
 	struct error ignored = {0};
+	filter_devices(c, from, &ignored);
+	change_hooks(c, from, &ignored);
 	save_running(ve, from, &ignored);
 	return r;
 }

@@ -31,6 +31,7 @@ struct places_pair {
 struct places {
 	const struct places_change *c;
 	int unknown;  /* the VE is of another version: what it has cannot be told */
+	int missing;  /* a device of the spec's has gone from the host: all stay as they are */
 	int recorded; /* the record has them */
 	struct live_record *record;
 	char *file;          /* the saved plan */
@@ -245,6 +246,10 @@ static struct places_pair *add_pair(struct places *p, struct place *was, struct 
 /* As it is to be; one that a change which was cut short may have taken off is shown again. */
 static void keep(struct places *p, struct place *was)
 {
+	if (p->missing && was->op == OP_DEVICE) {
+		add_pair(p, was, NULL)->stays = 1;
+		return;
+	}
 	for (size_t i = 0; i < p->nwant; i++) {
 		struct place *want = &p->want[i];
 		if (want->paired || was->mark == LIVE_COMING || !equal(was, want))
@@ -307,15 +312,24 @@ static void give_slots(struct places *p)
 	}
 }
 
-static int plan_wanted(struct ve *ve, const struct spec *next, struct plan **ret, struct error *e)
+static int plan_wanted(struct ve *ve, struct places *p, struct error *e)
 {
+	const struct spec *next = p->c->next;
+	struct error why = {0};
 	struct plan_device devices[PLAN_DEVICES_MAX];
 	struct host_facts facts;
 	struct plan_input in = {.spec = next, .facts = &facts, .name = ve->name, .devices = devices, .places = 1};
 	int r = facts_probe(&facts, e);
-	if (r || (r = devices_of(next, devices, &in.ndevices, e)))
+	if (r)
 		return r;
-	return plan_live(&in, ret, e);
+	/* Of no concern where something else is changed. */
+	if ((r = devices_of(next, devices, &in.ndevices, &why)) && !is_old(p, "device")) {
+		*e = why;
+		return r;
+	}
+	p->missing = r != 0;
+	in.ndevices = r ? 0 : in.ndevices;
+	return plan_live(&in, &p->wanted, e);
 }
 
 static int load_what_is(struct ve *ve, int live, struct places *p)
@@ -343,7 +357,7 @@ int places_load(struct ve *ve, int live, const struct places_change *c, struct p
 		return error_sys(e, ENOMEM, tried, "memory");
 	p->c = c;
 	if (!p->unknown) {
-		int r = plan_wanted(ve, c->next, &p->wanted, e);
+		int r = plan_wanted(ve, p, e);
 		if (!r && collect_plan(p->wanted, p))
 			r = error_sys(e, ENOMEM, tried, "memory");
 		if (r) {

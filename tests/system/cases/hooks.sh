@@ -214,6 +214,48 @@ test_hooks_that_a_ve_could_have_written() {
 	ok vectl destroy --force ht
 }
 
+# Those that a running VE has before it still are what the spec says when they come about.
+test_changed_while_it_runs() {
+	hooks_folder
+	hook one "echo \"one \$VE_HOOK\" >> $LOG"
+	hook two "echo \"two \$VE_HOOK\" >> $LOG"
+	ok vectl create hl --image busybox --set "hooks.post-stop=$HOOKS/one"
+	ok vectl start hl --wait=ready
+	ok vectl set hl "hooks.stop=$HOOKS/two" "hooks.post-stop=$HOOKS/two" "hooks.start=$HOOKS/two"
+	like "$ERR" '^hl: in effect: hooks.stop, hooks.post-stop$'
+	like "$ERR" '^hl: waits for the next start: hooks.start$'
+	ok vectl stop hl
+	eq "$(paste -sd ' ' "$LOG")" 'two stop two post-stop'
+	: >"$LOG"
+	ok vectl unset hl hooks.start hooks.stop
+	ok vectl start hl --wait=ready
+	ok vectl unset hl hooks.post-stop
+	ok vectl stop --force hl
+	eq "$(cat "$LOG")" '' 'hooks that were unset'
+	ok vectl start hl --wait=ready
+	ok vectl set hl "hooks.post-stop=$HOOKS/one"
+	chmod 777 "$HOOKS/two"
+	# Refused is what others than root have a say in, with all that is set beside it.
+	local key
+	for key in stop post-stop; do
+		fails 1 vectl set hl hostname=bad "hooks.$key=$HOOKS/two"
+		like "$ERR" "hooks.$key: $HOOKS/two can be written to by others than root"
+		fails 1 vectl set hl "hooks.$key=$VECTL_ROOT/var/lib/vectl/ve/hl/disk/upper/hook"
+	done
+	mkdir "$HOOKS/data"
+	cp "$HOOKS/one" "$HOOKS/data/hook"
+	ok vectl set hl "hooks.post-stop=$HOOKS/data/hook"
+	fails 1 vectl set hl "mount.m.source=$HOOKS/data" mount.m.target=/mnt
+	like "$ERR" "hooks.post-stop: $HOOKS/data is a place that VEs write to"
+	guest hl sh -c 'hostname; ls /mnt'
+	eq "$OUT" hl 'after changes that were refused'
+	kill -9 "$(info hl "d['pid']")"
+	ok vectl wait hl --state stopped --timeout 15
+	until_ 10 grep -q . "$LOG"
+	eq "$(cat "$LOG")" 'one post-stop'
+	ok vectl destroy --force hl
+}
+
 test_start_killed_in_pre_start() {
 	hooks_folder
 	hook pre "echo \$\$ > $HOOKS/pid; echo begin >> $LOG; sleep 50; echo end >> $LOG"

@@ -312,18 +312,6 @@ test_nested_namespaces() {
 	ok vectl destroy --force lm9
 }
 
-test_hook_in_a_source() {
-	source_folder
-	printf '#!/bin/sh\n' >"$T_TMP/src/hook"
-	chmod 755 "$T_TMP/src/hook"
-	[ "$(stat -c %a /tmp)" = 755 ] || [[ $T_TMP != /tmp/* ]] || skip "a hook cannot lie beneath /tmp, where everybody writes"
-	busybox_ve lm10 --set "hooks.stop=$T_TMP/src/hook"
-	fails 1 vectl set lm10 "mount.data.source=$T_TMP/src" mount.data.target=/data
-	like "$ERR" 'hooks.stop: .*is a place that VEs write to'
-	eq "$(mounted lm10 /data)" 0
-	ok vectl destroy --force lm10
-}
-
 test_in_debian() {
 	[ -e "$T_CACHE/debian-13.tar" ] || skip 'no Debian 13 tarball was made'
 	source_folder

@@ -102,8 +102,8 @@ test_suspended() {
 
 test_restart_refused_for_a_bad_spec_stops_nothing() {
 	busybox_ve rb
-	ok vectl set rb device.x.path=/dev/no-such-device
-	refuses 'device.x.path' 1 vectl restart rb
+	ok vectl set rb hooks.pre-start=/no/such/hook
+	refuses 'hooks.pre-start' 1 vectl restart rb
 	eq "$(state rb)" running
 	ok vectl destroy --force rb
 }
