@@ -586,7 +586,7 @@ test_too_much() {
 	says 1 'too many images of this name: give it one of your own: vectl image import' vectl create much --image "$T_TMP.tree"
 	rm -r "$ref/local"
 	busybox_ve much
-	for n in $(seq 40); do many+=("sysctl.net.ipv4.x$n=$(printf '1%.0s' $(seq 1000))"); done
+	for n in $(seq 90); do many+=("sysctl.net.ipv4.x$n=$(printf '1%.0s' $(seq 1000))"); done
 	says 2 'its sysctls and mounts are too many, or too long, to be changed while it runs: stop the VE first: vectl stop much' \
 		vectl set much "${many[@]}"
 	cleanup_ve much
