@@ -17,6 +17,7 @@ enum {
 	OPT_WAIT,
 	OPT_PASSWORD,
 	OPT_PASSWORD_FILE,
+	OPT_ROOT_PASSWORD_HASH,
 	OPT_SSH_KEY,
 	OPT_CREDENTIAL
 };
@@ -40,6 +41,7 @@ static const struct option options[] = {
 	{"wait", required_argument, NULL, OPT_WAIT},
 	{"password", no_argument, NULL, OPT_PASSWORD},
 	{"password-file", required_argument, NULL, OPT_PASSWORD_FILE},
+	{"root-password-hash", required_argument, NULL, OPT_ROOT_PASSWORD_HASH},
 	{"ssh-key", required_argument, NULL, OPT_SSH_KEY},
 	{"credential", required_argument, NULL, OPT_CREDENTIAL},
 	CLI_OPTIONS,
@@ -107,6 +109,9 @@ static int parse(struct cli *cli, int argc, char **argv, struct request *q)
 			break;
 		case OPT_PASSWORD_FILE:
 			q->first.password_file = optarg;
+			break;
+		case OPT_ROOT_PASSWORD_HASH:
+			q->first.hash = optarg;
 			break;
 		case OPT_SSH_KEY:
 			q->first.key_files[q->first.n_key_files++] = optarg;

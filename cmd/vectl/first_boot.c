@@ -197,8 +197,9 @@ int first_boot_read(struct cli *cli, const char *ve, struct first_boot *f, struc
 {
 	int r = 0;
 
-	if (f->ask && f->password_file)
-		return cli_usage(cli, "create", "--password and --password-file: give one of them");
+	if (f->ask + !!f->password_file + !!f->hash > 1)
+		return cli_usage(
+			cli, "create", "--password, --password-file and --root-password-hash: give one of them");
 	if (f->ask || f->password_file)
 		r = read_password(cli, ve, f);
 	if (!r && f->n_key_files)
@@ -206,6 +207,7 @@ int first_boot_read(struct cli *cli, const char *ve, struct first_boot *f, struc
 	if (!r && f->n_credentials)
 		r = read_credentials(cli, ve, f);
 	o->root_password = f->password;
+	o->root_password_hash = f->hash;
 	o->authorized_keys = f->keys;
 	o->credentials = f->read;
 	o->n_credentials = f->n_credentials;

@@ -8,6 +8,7 @@
 struct first_boot {
 	int ask;                   /* --password */
 	const char *password_file; /* --password-file, or NULL */
+	const char *hash;          /* --root-password-hash, or NULL */
 	const char **key_files;    /* --ssh-key; room for all arguments */
 	size_t n_key_files;
 	const char **credentials; /* --credential NAME=FILE; room for all arguments */

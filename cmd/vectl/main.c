@@ -31,6 +31,7 @@ const struct verb verbs[] = {
 		"  --hostname=H             its host name\n"
 		"  --password               ask for root's password in the VE\n"
 		"  --password-file=FILE     take it from there; - is the standard input\n"
+		"  --root-password-hash=H   its hash, as crypt(5) has them\n"
 		"  --ssh-key=FILE           a public key that may log in as root\n"
 		"  --credential=NAME=FILE   what its services find as a credential\n"
 		"  --privileged             without a user namespace, for those who are trusted with the host\n"

@@ -127,7 +127,12 @@ struct ve_create_options {
 	 * be given in its place, as in shadow(5). Keys as in authorized_keys(5), a line each; a private key is refused.
 	 */
 	const char *root_password, *root_password_hash, *authorized_keys;
-	const struct ve_credential *credentials; /* what each boot finds in its CREDENTIALS_DIRECTORY, or NULL */
+	/*
+	 * What each boot finds in its CREDENTIALS_DIRECTORY, or NULL. passwd.hashed-password.root and
+	 * passwd.plaintext-password.root are root's password as well, as the members above are; the text is not kept,
+	 * its hash takes its place under the first of the two names. -EINVAL and VE_E_USAGE: more than one of the four.
+	 */
+	const struct ve_credential *credentials;
 	size_t n_credentials;
 };
 /*

@@ -54,20 +54,77 @@ static int check_credentials(const struct ve_create_options *o, struct error *e)
 	return 0;
 }
 
+/*
+ * Credentials that systemd itself would give root a password by (systemd.system-credentials(7)). It does so where root
+ * has no entry in /etc/shadow alone, and in an image it has one: so they are carried out as the options are.
+ */
+#define CREDENTIAL_HASH  "passwd.hashed-password.root"
+#define CREDENTIAL_PLAIN "passwd.plaintext-password.root"
+
+static const struct ve_credential *find_credential(const struct ve_create_options *o, const char *name)
+{
+	for (size_t i = 0; i < o->n_credentials; i++)
+		if (!strcmp(o->credentials[i].name, name))
+			return &o->credentials[i];
+	return NULL;
+}
+
+static void wipe(char **text)
+{
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+}
+#define cleanup_wipe __attribute__((cleanup(wipe)))
+
+/* The text of a credential, without the newline that an editor put after it. */
+static int credential_text(const struct ve_credential *c, char **ret, struct error *e)
+{
+	size_t n = c->size;
+	if (n && memchr(c->data, 0, n))
+		return error_set(
+			e, VE_E_USAGE, EINVAL, tried, "give a text file", "credential %s: that is no text", c->name);
+	if (n && ((const char *)c->data)[n - 1] == '\n')
+		n--;
+	*ret = strndup(n ? c->data : "", n);
+	return *ret ? 0 : error_sys(e, ENOMEM, tried, "memory");
+}
+
+/* *ret_plain or *ret_hash is what root's password comes from, both stay NULL where none is given. */
+static int root_password(const struct ve_create_options *o, char **ret_plain, char **ret_hash, struct error *e)
+{
+	const struct ve_credential *plain = find_credential(o, CREDENTIAL_PLAIN),
+				   *hash = find_credential(o, CREDENTIAL_HASH);
+	if (!!o->root_password + !!o->root_password_hash + !!plain + !!hash > 1)
+		return error_set(e, VE_E_USAGE, EINVAL, tried,
+			"give one of a password, a hash of one, credential " CREDENTIAL_PLAIN
+			" and credential " CREDENTIAL_HASH,
+			"root's password is given more than once");
+	if (plain)
+		return credential_text(plain, ret_plain, e);
+	if (hash)
+		return credential_text(hash, ret_hash, e);
+	if (o->root_password && !(*ret_plain = strdup(o->root_password)))
+		return error_sys(e, ENOMEM, tried, "memory");
+	if (o->root_password_hash && !(*ret_hash = strdup(o->root_password_hash)))
+		return error_sys(e, ENOMEM, tried, "memory");
+	return 0;
+}
+
 int first_boot_check(const struct ve_create_options *o, struct error *e)
 {
 	cleanup_free char *keys = NULL;
-	int r = 0;
-	if (o->root_password && o->root_password_hash)
-		return error_set(e, VE_E_USAGE, EINVAL, tried, "give one of them",
-			"a password and a hash of one are both given");
-	if (o->root_password)
-		r = password_check(o->root_password, e);
-	if (!r && o->root_password_hash)
-		r = password_hash_check(o->root_password_hash, e);
+	cleanup_wipe char *plain = NULL, *hash = NULL;
+	int r = check_credentials(o, e);
+	if (!r)
+		r = root_password(o, &plain, &hash, e);
+	if (!r && plain)
+		r = password_check(plain, e);
+	if (!r && hash)
+		r = password_hash_check(hash, e);
 	if (!r && o->authorized_keys)
 		r = ssh_keys_check(o->authorized_keys, &keys, e);
-	return r ? r : check_credentials(o, e);
+	return r;
 }
 
 /* ---- the image */
@@ -119,17 +176,15 @@ static int make_folder(int dir, const char *name, unsigned mode, struct error *e
 	return fd;
 }
 
-static int put_password(int root, int folder, const struct ve_create_options *o, struct error *e)
+/* The hash that root gets, or NULL. */
+static int make_hash(int root, const struct ve_create_options *o, char **ret, struct error *e)
 {
-	cleanup_free char *hash = NULL;
-	if (!o->root_password && !o->root_password_hash)
-		return 0;
-	int r = o->root_password ? password_hash(o->root_password, knows_yescrypt(root), &hash, e) : 0;
-	const char *text = hash ? hash : o->root_password_hash;
+	cleanup_wipe char *plain = NULL, *hash = NULL;
+	int r = root_password(o, &plain, &hash, e);
+	if (!r && plain)
+		r = password_hash(plain, knows_yescrypt(root), &hash, e);
 	if (!r)
-		r = put(folder, "password", text, strlen(text), 0600, e);
-	if (hash)
-		explicit_bzero(hash, strlen(hash));
+		*ret = TAKE_PTR(hash);
 	return r;
 }
 
@@ -140,14 +195,20 @@ static int put_keys(int folder, const struct ve_create_options *o, struct error 
 	return !r && keys ? put(folder, "authorized_keys", keys, strlen(keys), 0600, e) : r;
 }
 
-static int put_credentials(int dir, const struct ve_create_options *o, struct error *e)
+/* A password as text is not kept: in its place the guest finds the hash, under the name that systemd has for that. */
+static int put_credentials(int dir, const struct ve_create_options *o, const char *hash, struct error *e)
 {
 	if (!o->n_credentials)
 		return 0;
 	cleanup_fd int folder = make_folder(dir, CREDENTIALS, 0500, e);
 	int r = folder < 0 ? folder : 0;
-	for (size_t i = 0; !r && i < o->n_credentials; i++)
-		r = put(folder, o->credentials[i].name, o->credentials[i].data, o->credentials[i].size, 0400, e);
+	for (size_t i = 0; !r && i < o->n_credentials; i++) {
+		const struct ve_credential *c = &o->credentials[i];
+		if (!strcmp(c->name, CREDENTIAL_PLAIN))
+			r = put(folder, CREDENTIAL_HASH, hash, strlen(hash), 0400, e);
+		else
+			r = put(folder, c->name, c->data, c->size, 0400, e);
+	}
 	return r;
 }
 
@@ -155,16 +216,19 @@ int first_boot_write(
 	struct ve_host *host, int dir, const char *image, const struct ve_create_options *o, struct error *e)
 {
 	char path[PATH_MAX];
+	cleanup_wipe char *hash = NULL;
 	FORMAT(path, "%s/images/store/%s/rootfs", host->data, image);
 	cleanup_fd int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int folder = make_folder(dir, FOLDER, 0700, e);
 	if (root < 0)
 		return error_sys(e, errno, tried, path);
-	int r = folder < 0 ? folder : put_password(root, folder, o, e);
+	int r = folder < 0 ? folder : make_hash(root, o, &hash, e);
+	if (!r && hash)
+		r = put(folder, "password", hash, strlen(hash), 0600, e);
 	if (!r)
 		r = put_keys(folder, o, e);
 	if (!r)
-		r = put_credentials(dir, o, e);
+		r = put_credentials(dir, o, hash, e);
 	unlinkat(dir, FOLDER, AT_REMOVEDIR); /* where nothing is in it */
 	return r;
 }

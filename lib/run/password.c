@@ -78,5 +78,5 @@ int password_hash_check(const char *hash, struct error *e)
 	/* Not shown: it may well be a password that was taken for a hash. */
 	return ok ? 0
 		  : error_set(e, VE_E_USAGE, EINVAL, tried, "give what `openssl passwd -6` prints",
-			    "root_password_hash is no hash of crypt(3)");
+			    "the hash of root's password is none of crypt(3)");
 }

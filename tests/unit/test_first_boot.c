@@ -185,7 +185,7 @@ Test(credentials, names_and_sizes_are_systemds)
 		size_t size;
 		int ok;
 	} cases[] = {
-		{"passwd.hashed-password.root", 4, 1},
+		{"db.password", 4, 1},
 		{"a b", 0, 1},
 		{"", 1, 0},
 		{".", 1, 0},
@@ -210,6 +210,47 @@ Test(credentials, names_and_sizes_are_systemds)
 	cr_assert_lt(first_boot_check(&o, &e), 0);
 	o.credentials = whole;
 	cr_assert_lt(first_boot_check(&o, &e), 0);
+}
+
+Test(credentials, roots_password_is_looked_at_and_given_once)
+{
+	static const char hash[] = "$6$saltsalt$x0123456789\n", text[] = "a horse\n";
+	struct ve_credential both[] = {{"passwd.hashed-password.root", hash, sizeof hash - 1},
+		{"passwd.plaintext-password.root", text, sizeof text - 1}};
+	static const struct {
+		size_t from, n;
+		const char *password, *hash;
+		int ok;
+	} cases[] = {
+		{0, 1, NULL, NULL, 1},
+		{1, 1, NULL, NULL, 1},
+		{0, 2, NULL, NULL, 0},
+		{0, 1, "b", NULL, 0},
+		{1, 1, "b", NULL, 0},
+		{0, 1, NULL, hash, 0},
+		{0, 0, "b", "$6$saltsalt$x0123456789", 0},
+		{0, 0, NULL, "$6$saltsalt$x0123456789", 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct ve_create_options o = {.size = sizeof o,
+			.credentials = both + cases[i].from,
+			.n_credentials = cases[i].n,
+			.root_password = cases[i].password,
+			.root_password_hash = cases[i].hash};
+		struct error e = {0};
+		cr_assert_eq(first_boot_check(&o, &e) == 0, cases[i].ok, "%zu: %s", i, e.wrong);
+		cr_assert(cases[i].ok || strstr(e.wrong, "more than once"), "%zu: %s", i, e.wrong);
+	}
+	both[0].data = "no hash";
+	both[0].size = strlen("no hash");
+	both[1].size = 0;
+	for (size_t i = 0; i < 2; i++) {
+		struct ve_create_options o = {.size = sizeof o, .credentials = both + i, .n_credentials = 1};
+		struct error e = {0};
+		cr_assert_eq(first_boot_check(&o, &e), -EINVAL, "%zu", i);
+		cr_assert_eq(e.code, VE_E_USAGE);
+	}
 }
 
 /* ---- the plan */

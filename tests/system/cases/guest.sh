@@ -7,7 +7,7 @@
 # privileged: mounts_are_shared
 # privileged: first_boot_busybox
 # privileged: first_boot_debian
-# privileged: credentials
+# privileged: credentials root_password_by_credential root_password_hash
 # privileged: journal
 # privileged: first_boot_keeps_what_is_there first_boot_hostile_image first_boot_is_tried_once hostname_is_a_file
 # privileged: password_is_asked_for nothing_else_is_written
@@ -458,6 +458,76 @@ test_credentials() {
 		eq "$OUT" '' 'failed units'
 		ok vectl destroy --force "$name"
 	done
+}
+
+# systemd would give root no password by these where the image's root has an entry in /etc/shadow, which is everywhere.
+# limit test_root_password_by_credential 180
+test_root_password_by_credential() {
+	local image name folder
+	local images=(busybox)
+	[ ! -e "$T_CACHE/debian-12.tar" ] || images+=(plain/12)
+	[ ! -e "$T_CACHE/debian-13.tar" ] || images+=(plain/13)
+	mkdir -p "$T_TMP"
+	printf 'sorrel horse\n' >"$T_TMP/text"
+	openssl passwd -6 'dapple horse' >"$T_TMP/hash"
+	for image in "${images[@]}"; do
+		name=r${image#plain/}
+		folder=$VECTL_ROOT/var/lib/vectl/ve/$name
+		ok vectl create "$name" --image "$image" --credential "passwd.plaintext-password.root=$T_TMP/text"
+		if grep -rlaF 'sorrel horse' "$folder" --exclude-dir=disk; then die 'the password was kept as text'; fi
+		eq "$(ls "$folder/credentials")" passwd.hashed-password.root 'what the guest is shown'
+		ok vectl start "$name" --wait=ready --timeout 60
+		eq "$ERR" ''
+		logs_in "$name" 'sorrel horse'
+		no_login "$name" 'dapple horse'
+		guest "$name" sed -n 's/^root:\([^:]*\):.*/\1/p' /etc/shadow
+		guest "$name" grep -cFx "$OUT" /run/host/credentials/passwd.hashed-password.root
+		ok vectl destroy --force "$name"
+		ok vectl create "$name" --image "$image" --credential "passwd.hashed-password.root=$T_TMP/hash"
+		ok vectl start "$name" --wait=ready --timeout 60
+		eq "$ERR" ''
+		logs_in "$name" 'dapple horse'
+		# Once: what the guest changes stays, though the credential is there at each boot.
+		guest "$name" sh -c "printf 'new horse\nnew horse\n' | passwd root"
+		ok vectl restart "$name" --wait=ready
+		logs_in "$name" 'new horse'
+		guest "$name" cat /run/host/credentials/passwd.hashed-password.root
+		eq "$OUT" "$(cat "$T_TMP/hash")" 'the credential as it was given'
+		ok vectl destroy --force "$name"
+	done
+}
+
+test_root_password_hash() {
+	local hash more before text hashed
+	mkdir -p "$T_TMP"
+	printf 'grey horse\n' >"$T_TMP/text"
+	hash=$(openssl passwd -6 'roan horse')
+	printf '%s\n' "$hash" >"$T_TMP/hash"
+	ok vectl create r1 --image busybox --root-password-hash "$hash"
+	ok vectl start r1
+	eq "$ERR" ''
+	logs_in r1 'roan horse'
+	no_login r1 'grey horse'
+	no_trace r1 'roan horse'
+	# Said twice, in whatever way.
+	before=$(names_there)
+	text=passwd.plaintext-password.root=$T_TMP/text hashed=passwd.hashed-password.root=$T_TMP/hash
+	for more in "--password-file $T_TMP/text" "--root-password-hash $hash" "--credential $hashed"; do
+		# shellcheck disable=SC2086 # options with their values
+		says 2 "root's password is given more than once: give one of a password, a hash" \
+			vectl create r2 --image busybox --credential "$text" $more
+	done
+	says 2 'give one of them' vectl create r2 --image busybox --root-password-hash "$hash" --password-file "$T_TMP/text"
+	says 2 "hash of root's password is none of crypt" vectl create r2 --image busybox --root-password-hash 'roan horse'
+	says 2 "hash of root's password is none of crypt" vectl create r2 --image busybox --credential "passwd.hashed-password.root=$T_TMP/text"
+	printf 'a\nb\n' >"$T_TMP/text"
+	says 2 'more than one line' vectl create r2 --image busybox --credential "$text"
+	: >"$T_TMP/text"
+	says 2 'password is empty' vectl create r2 --image busybox --credential "$text"
+	printf 'a\0b' >"$T_TMP/text"
+	says 2 'credential passwd.plaintext-password.root: that is no text' vectl create r2 --image busybox --credential "$text"
+	eq "$(names_there)" "$before" 'what a refused create left'
+	ok vectl destroy --force r1
 }
 
 # ---- what is left alone
