@@ -7,6 +7,7 @@
 
 #include "filter.h"
 #include "journal.h"
+#include "json.h"
 
 static void close_all(const int *fds, size_t n)
 {
@@ -23,6 +24,23 @@ static int say_none(struct cli *cli, struct ve *ve)
 		"what its console printed is in `vectl logs` without --journal");
 }
 
+/* A guest that was made of the host's own disk writes entries that cannot be told from the host's. */
+static int refuse_the_hosts(struct cli *cli, struct ve *ve)
+{
+	char *text cleanup_text = NULL;
+
+	if (ve_info_json(ve, &text) < 0)
+		return cli_fail(cli);
+	yajl_val document cleanup_json = json_read(cli, text);
+	if (!document)
+		return EXIT_FAILED;
+	if (!json_true(json_at(json_at(document, "ve"), "machine_id_is_the_hosts")))
+		return 0;
+	return cli_error(cli, ve_name(ve), "logs", EEXIST,
+		"its machine id is the host's, so its journal cannot be told from the host's",
+		"empty its /etc/machine-id and restart it: it takes one of its own then");
+}
+
 int journal_open(struct cli *cli, struct ve *ve, int follow, const struct selection *selection, struct journal *ret)
 {
 	char count[32] = "all";
@@ -30,7 +48,10 @@ int journal_open(struct cli *cli, struct ve *ve, int follow, const struct select
 	const char *argv[12] = {"journalctl", "--no-pager", "--quiet", "-n", count};
 	int argc = 5;
 	int fds[5] = {-1, -1, -1, -1, -1}; /* pipe, pipe, null */
+	int r = refuse_the_hosts(cli, ve);
 
+	if (r)
+		return r;
 	if (selection->lines >= 0)
 		snprintf(count, sizeof(count), "%ld", selection->lines);
 	snprintf(boot, sizeof(boot), "--boot=%ld", selection->boot);
@@ -49,7 +70,7 @@ int journal_open(struct cli *cli, struct ve *ve, int follow, const struct select
 	}
 	struct ve_exec_options o = {
 		.size = sizeof(o), .argv = argv, .stdin_fd = fds[4], .stdout_fd = fds[1], .stderr_fd = fds[3]};
-	int r = ve_exec(ve, &o, &ret->process);
+	r = ve_exec(ve, &o, &ret->process);
 	close_all((int[]){fds[1], fds[3], fds[4]}, 3);
 	if (r < 0) {
 		close_all((int[]){fds[0], fds[2]}, 2);

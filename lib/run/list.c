@@ -246,30 +246,38 @@ static void write_userns(struct json_writer *w, const struct id_range *ids, int 
 	jw_end(w);
 }
 
-static int read_machine_id(const char *root, char **ret)
+/* Of the root file system at `root`, with no link followed; *ret is "" where there is none yet. */
+static int machine_id(const char *root, char ret[static 33])
 {
+	cleanup_free char *text = NULL;
 	cleanup_fd int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return dir < 0 ? -errno : read_file_at(dir, "etc/machine-id", 64, ret, NULL);
+	int r = dir < 0 ? -errno : read_file_at(dir, "etc/machine-id", 64, &text, NULL);
+	*ret = 0;
+	if (r >= 0 && strspn(text, "0123456789abcdef") == 32 && strspn(text + 32, "\n") == strlen(text + 32))
+		snprintf(ret, 33, "%s", text);
+	return r;
 }
 
 /*
- * The guest's, from its disk or its image, with no link of the guest's followed; null where there is none yet. It is
- * by this that journals of many machines are told apart.
+ * The guest's, from its disk or its image; null where there is none yet. It is by this that journals of many machines
+ * are told apart, which one that was the host's, as on a copy of its disk, does not do. 1: it is.
  */
-static void write_machine_id(struct json_writer *w, struct ve *ve)
+static int write_machine_id(struct json_writer *w, struct ve *ve)
 {
-	char path[PATH_MAX];
-	cleanup_free char *text = NULL;
+	char path[PATH_MAX], own[33], host[33];
 	FORMAT(path, "%s/ve/%s/disk/upper", ve->host->data, ve->name);
-	int r = read_machine_id(path, &text);
+	int r = machine_id(path, own);
 	FORMAT(path, "%s/ve/%s/image/rootfs", ve->host->data, ve->name);
 	if (r == -ENOENT)
-		r = read_machine_id(path, &text);
-	if (r >= 0 && strspn(text, "0123456789abcdef") == 32 && strspn(text + 32, "\n") == strlen(text + 32)) {
-		text[32] = 0;
-		jw_string(w, "machine_id", text);
-	} else
+		machine_id(path, own);
+	machine_id("/", host);
+	int same = *own && !strcmp(own, host);
+	if (*own)
+		jw_string(w, "machine_id", own);
+	else
 		jw_null(w, "machine_id");
+	jw_bool(w, "machine_id_is_the_hosts", same);
+	return same;
 }
 
 /* What it runs without, before what this host cannot do at all. */
@@ -308,7 +316,7 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	jw_object(w, "ve");
 	write_ve(w, ve, &rt, tree, e);
 	write_identity(w, s, ve);
-	write_machine_id(w, ve);
+	int same_id = write_machine_id(w, ve);
 	write_processes(w, &rt);
 	write_userns(w, &ids, rt.alive ? rt.privileged : spec_integer(s, "privileged", 0) != 0);
 	if (rt.alive && rt.init)
@@ -318,6 +326,12 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	write_start_notes(w, ve);
 	for (size_t i = 0; p && i < p->nnotes; i++)
 		jw_string(w, NULL, p->note[i]);
+	if (same_id)
+		jw_string(w, NULL,
+			"its machine id is the host's, as on a copy of the host's disk: logs --journal is refused, and "
+			"whatever "
+			"tells machines apart by their id takes the two for one: empty its /etc/machine-id and restart "
+			"it");
 	if (!p)
 		jw_string(w, NULL, no_plan.wrong);
 	jw_end(w);

@@ -8,7 +8,7 @@
 # privileged: first_boot_busybox
 # privileged: first_boot_debian
 # privileged: credentials root_password_by_credential root_password_hash
-# privileged: journal
+# privileged: journal journal_of_the_hosts_id
 # privileged: first_boot_keeps_what_is_there first_boot_hostile_image first_boot_is_tried_once hostname_is_a_file
 # privileged: password_is_asked_for nothing_else_is_written
 
@@ -589,4 +589,38 @@ test_journal() {
 		eq "$(info "$name" "d['machine_id']")" "$OUT"
 		ok vectl destroy --force "$name"
 	done
+}
+
+# on_a_host_with_id ID COMMAND...: where the host's /etc/machine-id says ID, for this command alone
+# shellcheck disable=SC2016
+on_a_host_with_id() {
+	mkdir -p "$T_TMP/etc"
+	unshare -m sh -ec 'etc=$1 id=$2
+		shift 2
+		mount -t tmpfs tmpfs "$etc"
+		mkdir "$etc/upper" "$etc/work"
+		echo "$id" >"$etc/upper/machine-id"
+		mount -t overlay -o "lowerdir=/etc,upperdir=$etc/upper,workdir=$etc/work" overlay /etc
+		exec "$@"' sh "$T_TMP/etc" "$@"
+}
+
+# A copy of the host's disk has its machine id, by which journals are told apart.
+test_journal_of_the_hosts_id() {
+	local id=0123456789abcdef0123456789abcdef other=fedcba9876543210fedcba9876543210
+	busybox_ve j2
+	guest j2 sh -c "echo $id >/etc/machine-id"
+	says 1 'j2: logs: its machine id is the host.s, so .*: empty its /etc/machine-id and restart it' \
+		on_a_host_with_id "$id" vectl logs j2 --journal
+	ok on_a_host_with_id "$id" vectl info j2
+	like "$OUT" 'its machine id is the host.s, as on a copy'
+	ok on_a_host_with_id "$id" vectl info j2 --json
+	eq "$(json "[d['ve']['machine_id'], d['ve']['machine_id_is_the_hosts']]" <<<"$OUT")" "[\"$id\", true]"
+	# One of its own, and none.
+	says 1 'this guest keeps no journal' on_a_host_with_id "$other" vectl logs j2 --journal
+	ok on_a_host_with_id "$other" vectl info j2
+	unlike "$OUT" 'machine id is the host'
+	guest j2 sh -c ': >/etc/machine-id'
+	says 1 'this guest keeps no journal' on_a_host_with_id "" vectl logs j2 --journal
+	eq "$(on_a_host_with_id "" vectl info j2 --json | json "[d['ve']['machine_id'], d['ve']['machine_id_is_the_hosts']]")" '[null, false]'
+	ok vectl destroy --force j2
 }
