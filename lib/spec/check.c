@@ -74,6 +74,29 @@ static int check_sysctl(const struct spec *s, const struct place *at, const stru
 	return 0;
 }
 
+/* ---- environment: what init is told by vectl, and by nobody else */
+
+static int check_variable(const struct spec *s, const struct place *at, const struct value *v)
+{
+	static const struct {
+		const char *name, *why;
+	} own[] = {
+		{"container", "it says to the guest's programs what they run in"},
+		{"container_uuid", "it is the VE's uuid, which the guest's machine id comes from"},
+		{"CREDENTIALS_DIRECTORY", "it says where the VE's credentials are"},
+		{"NOTIFY_SOCKET", "it says where init tells that it is ready"},
+		{"LISTEN_FDS", "it says which sockets a start hands over"},
+		{"LISTEN_PID", "it says who a start hands sockets over to"},
+		{"LISTEN_FDNAMES", "it says which sockets a start hands over"},
+	};
+	(void)s;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (!strcmp(v->path + strlen("env."), own[i].name))
+			return spec_fail(at, v->path, VE_E_SPEC, EINVAL, "leave it out; `unset` takes it away",
+				"%s is a variable that vectl gives init itself: %s", v->path, own[i].why);
+	return 0;
+}
+
 /* ---- devices: the other keys say something about a path */
 
 static int check_device(const struct spec *s, const struct place *at, const struct value *v)
@@ -97,6 +120,7 @@ static const struct {
 	{"caps.keep", check_capabilities},
 	{"caps.drop", check_capabilities},
 	{"sysctl.*", check_sysctl},
+	{"env.*", check_variable},
 	{"device.*.mode", check_device},
 	{"device.*.uid", check_device},
 	{"device.*.gid", check_device},

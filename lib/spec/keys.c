@@ -26,7 +26,7 @@ const struct spec_key spec_keys[] = {
 	{"image", SPEC_STRING, SPEC_READONLY, 0, 255, NULL, NULL, "The image that the VE was created from."},
 	{"arch", SPEC_STRING, SPEC_READONLY, 0, 32, NULL, NULL, "The image's architecture, as uname -m has it."},
 	{"init", SPEC_LIST, 0, 0, 63, NULL, NULL, "The command line of PID 1. Not set: the first of /usr/lib/systemd/systemd, /lib/systemd/systemd, /sbin/init."},
-	{"env.*", SPEC_STRING, SPEC_FREE_KEY, 0, 4096, NULL, NULL, "A variable in PID 1's environment."},
+	{"env.*", SPEC_STRING, SPEC_FREE_KEY | SPEC_EMPTY, 0, 4096, NULL, NULL, "A variable in PID 1's environment; it may be empty. Refused are those that vectl gives it itself: container, container_uuid, CREDENTIALS_DIRECTORY, NOTIFY_SOCKET, LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES."},
 	{"userns.base", SPEC_INTEGER, 0, 65536, ID_TOP, NULL, NULL, "The first of the VE's 65536 host ids, a multiple of 65536. Not set: from the pool of vectl.conf."},
 	{"privileged", SPEC_BOOL, 0, 0, 0, NULL, "false", "True: no user namespace. Root inside is root of the host for the kernel, and is not contained when hostile."},
 	{"cpu.count", SPEC_INTEGER, U, 1, 8192, NULL, NULL, "How many CPUs the guest sees."},

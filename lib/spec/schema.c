@@ -29,7 +29,7 @@ static const struct {
 };
 
 /* No control characters, C1 ones included: as parsing has it. */
-#define TEXT_PATTERN "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+#define TEXT_PATTERN "^[^\\u0000-\\u001f\\u007f-\\u009f]"
 
 static void choices(struct json_writer *w, const struct spec_key *row)
 {
@@ -64,9 +64,12 @@ static void string_form(struct json_writer *w, const struct spec_key *row)
 		choices(w, row);
 		return;
 	}
-	jw_integer(w, "minLength", 1);
+	jw_integer(w, "minLength", row->flags & SPEC_EMPTY ? 0 : 1);
 	jw_integer(w, "maxLength", row->type == SPEC_STRING && row->max > 0 ? row->max : SPEC_MAX_STRING);
-	jw_string(w, "pattern", pattern && *pattern ? pattern : TEXT_PATTERN);
+	jw_string(w, "pattern",
+		pattern && *pattern       ? pattern
+		: row->flags & SPEC_EMPTY ? TEXT_PATTERN "*$"
+					  : TEXT_PATTERN "+$");
 }
 
 static void integer_form(struct json_writer *w, const struct spec_key *row)

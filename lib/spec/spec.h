@@ -32,6 +32,7 @@ enum spec_flags {
 	SPEC_READONLY = 2,    /* not by set or --set: name, uuid */
 	SPEC_UNSUPPORTED = 4, /* known, not carried out by this version: refused in those words */
 	SPEC_APPLIED = 16,    /* LIVE, and not by being read when it is used: lib/run/live.c brings it into effect */
+	SPEC_EMPTY = 32,      /* a STRING that may be empty */
 	SPEC_FREE_KEY = 8,    /* the rest of the path is the key, dots and all: sysctl, labels, env */
 };
 

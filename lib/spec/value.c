@@ -204,7 +204,7 @@ static int set_text(const struct place *at, const char *path, const char *text, 
 
 	if (row->type == SPEC_STRING && row->max > 0)
 		max = (size_t)row->max;
-	r = value_check_string(at, path, text, max);
+	r = !*text && row->flags & SPEC_EMPTY ? 0 : value_check_string(at, path, text, max);
 	if (r < 0)
 		return r;
 	switch (row->type) {

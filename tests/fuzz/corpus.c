@@ -215,7 +215,7 @@ static int put_row(const struct spec_key *row)
 		}
 	}
 	return r | put_value(row, name, BAD, "null") | put_value(row, name, BAD, "{}") |
-	       put_value(row, name, BAD, "\"\"") |
+	       put_value(row, name, row->flags & SPEC_EMPTY ? GOOD : BAD, "\"\"") |
 	       put_value(row, name, BAD, row->type == SPEC_LIST ? "[\"a\\u0007\"]" : "\"a\\u0007\"");
 }
 

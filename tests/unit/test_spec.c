@@ -548,6 +548,43 @@ static void expect_refused(struct spec *s, const char *assignment, int code, con
 	cr_expect_str_eq(after, before);
 }
 
+Test(spec, an_environment_variable_may_be_empty)
+{
+	static const char file[] = "{\"format\":1,\"env\":{\"A\":\"\"}}";
+	cleanup_spec struct spec *s = spec_new(), *read = NULL;
+	cleanup_free char *text = NULL;
+	struct error e = {0};
+
+	cr_assert_eq(spec_assign(s, "env.A=", &e), 0, "%s", e.wrong);
+	cr_assert_str_eq(spec_string(s, "env.A"), "");
+	cr_assert_eq(spec_check(s, &e), 0, "%s", e.wrong);
+	cr_assert_eq(spec_write(s, &text, &e), 0);
+	cr_assert_eq(spec_parse(file, strlen(file), "ve.json", &read, &e), 0, "%s", e.wrong);
+	cr_assert_str_eq(spec_string(read, "env.A"), "");
+	cr_assert_eq(spec_assign(s, "labels.a=", &e), -EINVAL);
+}
+Test(spec, what_vectl_tells_init_by_is_not_the_specs)
+{
+	static const char *const own[] = {"container", "container_uuid", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET",
+		"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		cleanup_spec struct spec *s = spec_new();
+		struct error e = {0};
+		char text[64];
+		/* It is read, so that `unset` can take it away. */
+		snprintf(text, sizeof text, "env.%s=x", own[i]);
+		cr_assert_eq(spec_assign(s, text, &e), 0, "%s", e.wrong);
+		cr_assert_eq(spec_check(s, &e), -EINVAL);
+		cr_assert(strstr(e.wrong, own[i]), "%s", e.wrong);
+	}
+	cleanup_spec struct spec *s = spec_new();
+	struct error e = {0};
+	cr_assert_eq(spec_assign(s, "env.container_x=lxc", &e), 0);
+	cr_assert_eq(spec_assign(s, "env.TERM=vt100", &e), 0);
+	cr_assert_eq(spec_check(s, &e), 0, "%s", e.wrong);
+}
+
 Test(spec, assignment_errors)
 {
 	static const struct {

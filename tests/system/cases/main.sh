@@ -274,12 +274,22 @@ test_hostname_and_uuid() {
 }
 
 test_env_reaches_init() {
-	ok vectl create e1 --image busybox --set env.COLOUR=blue --set env.PATH=/bin:/sbin:/usr/bin
+	ok vectl create e1 --image busybox --set env.COLOUR=blue --set env.PATH=/bin:/sbin:/usr/bin --set env.EMPTY=
+	eq "$(vectl get e1 env --json | json "repr(d['value']['EMPTY'])")" "''" 'an empty value'
 	ok vectl start e1
 	guest e1 sh -c 'tr "\0" "\n" </proc/1/environ'
 	like "$OUT" '^COLOUR=blue$'
+	like "$OUT" '^EMPTY=$'
 	eq "$(grep ^PATH= <<<"$OUT")" PATH=/bin:/sbin:/usr/bin 'PATH, once'
 	unlike "$OUT" '^(VECTL_ROOT|T_BUILD|OLDPWD|LS_COLORS)='
+	# What vectl tells init by is nobody else's to say.
+	local name
+	for name in container container_uuid CREDENTIALS_DIRECTORY NOTIFY_SOCKET LISTEN_FDS LISTEN_PID LISTEN_FDNAMES; do
+		says 2 "e1: .*env.$name is a variable that vectl gives init itself: it says .*: leave it out" vectl set e1 "env.$name=x"
+		says 2 "env.$name is a variable that vectl gives init itself" vectl create e2 --image busybox --set "env.$name=x"
+		grep -qw "$name" "$T_PREFIX/share/man/man5/ve.json.5" || die "ve.json(5) does not name $name"
+	done
+	eq "$(vectl get e1 env | cut -d= -f1 | sort | paste -sd' ')" 'env.COLOUR env.EMPTY env.PATH'
 	ok vectl destroy --force e1
 }
 
