@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "image.h"
+#include "wrap.h"
 
 enum { ID_SHOWN = 12 };
 
@@ -73,86 +74,87 @@ int image_list(struct cli *cli, int names)
 
 /* ---- info */
 
-static void show_text(yajl_val image, yajl_val v)
+static void show_text(FILE *out, yajl_val image, yajl_val v)
 {
-	cli_print_text(stdout, json_text(v) ? json_text(v) : "");
+	cli_print_text(out, json_text(v) ? json_text(v) : "");
 }
 
-static void show_list(yajl_val image, yajl_val v)
+static void show_list(FILE *out, yajl_val image, yajl_val v)
 {
 	for (size_t i = 0; i < json_size(v); i++) {
-		fputs(i ? ", " : "", stdout);
-		show_text(image, YAJL_GET_ARRAY(v)->values[i]);
+		fputs(i ? ", " : "", out);
+		show_text(out, image, YAJL_GET_ARRAY(v)->values[i]);
 	}
 }
 
-static void show_os(yajl_val image, yajl_val v)
+static void show_os(FILE *out, yajl_val image, yajl_val v)
 {
 	yajl_val release = json_at(image, "release"), variant = json_at(json_at(image, "metadata"), "variant");
-	show_text(image, v);
+	show_text(out, image, v);
 	if (release) {
-		fputc(' ', stdout);
-		show_text(image, release);
+		fputc(' ', out);
+		show_text(out, image, release);
 	}
 	if (variant) {
-		fputs(", ", stdout);
-		show_text(image, variant);
+		fputs(", ", out);
+		show_text(out, image, variant);
 	}
 }
 
-static void show_metadata(yajl_val image, yajl_val v)
+static void show_metadata(FILE *out, yajl_val image, yajl_val v)
 {
 	yajl_val description = json_at(v, "description"), source = json_at(v, "source");
-	show_text(image, description);
+	show_text(out, image, description);
 	if (source) {
-		fputs(description ? ", from " : "from ", stdout);
-		show_text(image, source);
+		fputs(description ? ", from " : "from ", out);
+		show_text(out, image, source);
 	}
 }
 
-static void show_template(yajl_val image, yajl_val v)
+static void show_template(FILE *out, yajl_val image, yajl_val v)
 {
 	yajl_val version = json_at(image, "version"), mirror = json_at(image, "mirror");
-	show_text(image, v);
+	show_text(out, image, v);
 	if (json_text(version) && *json_text(version)) {
-		fputc(' ', stdout);
-		show_text(image, version);
+		fputc(' ', out);
+		show_text(out, image, version);
 	}
 	if (mirror) {
-		fputs(", from ", stdout);
-		show_text(image, mirror);
+		fputs(", from ", out);
+		show_text(out, image, mirror);
 	}
 }
 
-static void show_size(yajl_val image, yajl_val v)
+static void show_size(FILE *out, yajl_val image, yajl_val v)
 {
 	char buf[HUMAN];
-	printf("%s in %lld entries", human_bytes(buf, json_number(v, -1)), json_number(json_at(image, "entries"), 0));
+	fprintf(out, "%s in %lld entries", human_bytes(buf, json_number(v, -1)),
+		json_number(json_at(image, "entries"), 0));
 }
 
-static void show_time(yajl_val image, yajl_val v)
+static void show_time(FILE *out, yajl_val image, yajl_val v)
 {
 	char buf[64];
 	time_t when = (time_t)json_number(v, 0);
 	struct tm tm;
 	if (localtime_r(&when, &tm) && strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M:%S %z", &tm))
-		fputs(buf, stdout);
+		fputs(buf, out);
 }
 
-static void show_left_out(yajl_val image, yajl_val v)
+static void show_left_out(FILE *out, yajl_val image, yajl_val v)
 {
 	int shown = 0;
 	for (size_t i = 0; v && YAJL_IS_OBJECT(v) && i < YAJL_GET_OBJECT(v)->len; i++) {
 		long long n = json_number(YAJL_GET_OBJECT(v)->values[i], 0);
 		if (n)
-			printf("%s%lld %s", shown++ ? ", " : "", n, YAJL_GET_OBJECT(v)->keys[i]);
+			fprintf(out, "%s%lld %s", shown++ ? ", " : "", n, YAJL_GET_OBJECT(v)->keys[i]);
 	}
-	fputs(shown ? "" : "nothing", stdout);
+	fputs(shown ? "" : "nothing", out);
 }
 
 static const struct row {
 	const char *key, *label;
-	void (*show)(yajl_val image, yajl_val v);
+	void (*show)(FILE *out, yajl_val image, yajl_val v);
 } rows[] = {
 	{"id", "Id", show_text},
 	{"names", "Names", show_list},
@@ -167,6 +169,16 @@ static const struct row {
 	{"ves", "Used by", show_list},
 	{"path", "Path", show_text},
 };
+
+static void print_row(const struct row *row, yajl_val image, yajl_val v)
+{
+	struct wrapped value;
+	FILE *out = wrap_begin(&value);
+	if (out)
+		row->show(out, image, v);
+	int column = printf("  %-13s ", row->label);
+	wrap_end(&value, stdout, column, column);
+}
 
 int image_info(struct cli *cli, char **args, int count)
 {
@@ -187,14 +199,9 @@ int image_info(struct cli *cli, char **args, int count)
 			continue;
 		if (rows[i].show == show_metadata && !json_at(v, "description") && !json_at(v, "source"))
 			continue;
-		printf("  %-13s ", rows[i].label);
-		rows[i].show(image, v);
-		fputc('\n', stdout);
+		print_row(&rows[i], image, v);
 	}
-	if (source) {
-		printf("  %-13s ", "Source");
-		show_text(image, source);
-		fputc('\n', stdout);
-	}
+	if (source)
+		print_row(&(struct row){NULL, "Source", show_text}, image, source);
 	return EXIT_DONE;
 }

@@ -22,6 +22,14 @@ static int columns_of(const char *text, size_t n)
 	return columns;
 }
 
+/* Where a line that begins with a word of so many columns begins: to the left of the others, if only there it fits. */
+static int line_start(int width, int columns, int indent, int lead)
+{
+	enum { LEAST = 2 };
+	int fits = width - lead - columns;
+	return fits >= indent ? indent : fits > LEAST ? fits : indent < LEAST ? indent : LEAST;
+}
+
 void wrap_words(FILE *out, const char *text, int width, int column, int indent, const char *lead)
 {
 	int blanks = 0;
@@ -29,8 +37,9 @@ void wrap_words(FILE *out, const char *text, int width, int column, int indent, 
 		size_t n = strcspn(text, " \n");
 		int columns = columns_of(text, n);
 		if (width && blanks && column + blanks + columns > width) {
-			fprintf(out, "\n%*s%s", indent, "", lead);
-			column = indent + (int)strlen(lead);
+			int start = line_start(width, columns, indent, (int)strlen(lead));
+			fprintf(out, "\n%*s%s", start, "", lead);
+			column = start + (int)strlen(lead);
 			blanks = 0;
 		}
 		fprintf(out, "%*s%.*s", blanks, "", (int)n, text);

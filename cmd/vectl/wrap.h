@@ -8,8 +8,9 @@
 int screen_width(FILE *out); /* columns; 0: no terminal, and everything is wanted as it is */
 
 /*
- * Words up to the end of the line, which begins at `column`; further lines begin at `indent`, with `lead` before it.
- * No line is longer than `width` (0: no limit), but for a word that is; no newline at the end.
+ * Words up to the end of the line, which begins at `column`; further lines begin at `indent`, with `lead` before it,
+ * and those with a word that is too long for that further to the left. No line is longer than `width` (0: no limit),
+ * but for a word that is; no newline at the end.
  */
 void wrap_words(FILE *out, const char *text, int width, int column, int indent, const char *lead);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/vectl/vectl.h"
+#include "cmd/vectl/wrap.h"
 #include "lib/base/json.h"
 #include "lib/base/util.h"
 #include "lib/host/host.h"
@@ -203,6 +204,38 @@ static void expect_printed(void (*print)(FILE *, const char *), const char *text
 	print(f, text);
 	fclose(f);
 	cr_expect_str_eq(have, want);
+}
+
+static void expect_wrapped(const char *text, int width, int column, int indent, const char *lead, const char *want)
+{
+	cleanup_free char *have = NULL;
+	size_t size;
+	FILE *f = open_memstream(&have, &size);
+
+	cr_assert_not_null(f);
+	wrap_words(f, text, width, column, indent, lead);
+	fclose(f);
+	cr_expect_str_eq(have, want, "'%s', not '%s'", have, want);
+}
+
+Test(output, words_are_wrapped)
+{
+	expect_wrapped("aa bb cc", 0, 5, 4, "", "aa bb cc");
+	expect_wrapped("aa bb cc", 8, 0, 2, "", "aa bb cc");
+	expect_wrapped("aa bb cc", 7, 0, 2, "", "aa bb\n  cc");
+	expect_wrapped("aa bb cc", 7, 0, 2, "# ", "aa bb\n  # cc");
+	expect_wrapped("aa bb\ncc", 7, 0, 2, "", "aa bb");
+	expect_wrapped("\xc3\xa4\xc3\xa4 \xc3\xa4", 4, 0, 2, "", "\xc3\xa4\xc3\xa4 \xc3\xa4");
+}
+Test(output, a_long_word_begins_further_to_the_left)
+{
+	expect_wrapped("aaaa 1234567 b", 10, 0, 4, "", "aaaa\n   1234567\n    b");
+	expect_wrapped("aaaa 123456 b", 10, 0, 4, "", "aaaa\n    123456\n    b");
+	expect_wrapped("aaaa 1234567 b", 10, 0, 4, "# ", "aaaa\n  # 1234567\n    # b");
+	/* Where it fits nowhere it is whole still, and not at the very margin. */
+	expect_wrapped("aaaa 12345678901 b", 10, 0, 4, "", "aaaa\n  12345678901\n    b");
+	expect_wrapped("aaaa 12345678901 b", 10, 0, 1, "", "aaaa\n 12345678901\n b");
+	expect_wrapped("12345678901 b", 10, 0, 4, "", "12345678901\n    b");
 }
 
 /* No byte of a guest's choice makes a terminal do anything. */

@@ -230,7 +230,7 @@ test_sentences_are_wrapped() {
 	ok vectl set t1 "suspended=$why"
 	local size
 	for size in 80 60; do
-		for verb in 'info t1' doctor 'doctor -v' 'plan t1'; do
+		for verb in 'info t1' doctor 'doctor -v' 'plan t1' 'image info busybox'; do
 			# shellcheck disable=SC2086
 			try env NO_COLOR=1 python3 "$T_HERE/pty_run.py" --size "24x$size" -- vectl $verb
 			OUT=$(tr -d '\r' <<<"$OUT")
@@ -244,6 +244,9 @@ test_sentences_are_wrapped() {
 	like "$OUT" '^                  the other side of the river is not paid$'
 	like "$OUT" '^  root inside is root of the host for the kernel: a hostile root in this VE is$'
 	like "$OUT" '^    not contained$'
+	# A path is never broken: what goes with it is, and begins further to the left where only there it fits.
+	ok pty --size 24x80 -- vectl image info busybox
+	eq "$(sed -n 's/^  Path  *//p' <<<"$OUT" | tr -d '\r')" "$(vectl image info busybox --json | json "d['image']['path']")"
 	ok vectl info t1
 	like "$OUT" "^  Suspended       $why\$"
 	like "$OUT" '^  root inside is root of the host .* not contained$'
