@@ -14,7 +14,7 @@ static const struct option options[] = {
 struct view {
 	int verbose, colour;
 	const char *remedy; /* the last one: lines that follow one another often have the same */
-	unsigned ok, warn, fail;
+	unsigned ok, warn, fail, left, mended;
 };
 
 static void print_status(const struct view *v, const char *status)
@@ -86,7 +86,7 @@ static void print_checks(struct view *v, yajl_val checks)
 	}
 }
 
-static void print_leftovers(const struct view *v, yajl_val leftovers)
+static void print_leftovers(struct view *v, yajl_val leftovers)
 {
 	if (json_size(leftovers))
 		puts("leftovers");
@@ -94,6 +94,9 @@ static void print_leftovers(const struct view *v, yajl_val leftovers)
 		yajl_val f = YAJL_GET_ARRAY(leftovers)->values[i];
 		const char *status = json_text(json_at(f, "status")), *error = json_text(json_at(f, "error")),
 			   *action = json_text(json_at(f, "action"));
+		int mended = !strcmp(status, "mended"), in_use = !strcmp(status, "in-use");
+		v->mended += mended;
+		v->left += !mended && !in_use; /* what is in use is no leftover after all */
 		print_status(v, status);
 		struct wrapped line;
 		FILE *out = wrap_begin(&line);
@@ -109,7 +112,7 @@ static void print_leftovers(const struct view *v, yajl_val leftovers)
 			printf("%*s", REMEDY_COLUMN, "");
 			print_comment(action);
 			putchar('\n');
-		} else if (strcmp(status, "mended") && strcmp(status, "in-use"))
+		} else if (!mended && !in_use)
 			print_remedy(json_text(json_at(f, "remedy")));
 	}
 }
@@ -125,8 +128,11 @@ static int print_report(struct cli *cli, const char *text)
 		print_checks(&v, json_at(document, "checks"));
 	print_leftovers(&v, leftovers);
 	if (!cli->quiet)
-		printf("\n%u right, %u to look at, %u wrong; %zu left by crashes\n", v.ok, v.warn, v.fail,
-			json_size(leftovers));
+		printf("\n%u right, %u to look at, %u wrong; %u left by crashes", v.ok, v.warn, v.fail, v.left);
+	if (!cli->quiet && v.mended)
+		printf(", %u mended", v.mended);
+	if (!cli->quiet)
+		putchar('\n');
 	return EXIT_DONE;
 }
 
