@@ -92,13 +92,23 @@ static int make_from_folder(struct ve_host *host, int images, const char *name, 
 	return r < 0 ? r : unpack_run(host, &w, &unpack, e);
 }
 
+static int refused(const char *what, const char *template, const char *why, struct error *e)
+{
+	return error_set(e, VE_E_TEMPLATE, EPERM, what, "`chown root` and `chmod 0755` it",
+		"%s is not taken as a template: %s", template, why);
+}
+
 static int make_from_source(struct ve_host *host, int images, const char *name, const char *what,
 	const struct source *source, struct error *e)
 {
 	char template[PATH_MAX];
+	const char *why;
 	if (source->is_folder)
 		return make_from_folder(host, images, name, what, source, e);
-	if (template_find(host, "tarball", template, sizeof(template)) < 0)
+	int r = template_find(host, "tarball", template, sizeof(template), &why);
+	if (r == -EPERM)
+		return refused(what, template, why, e);
+	if (r < 0)
 		return error_set(e, VE_E_TEMPLATE, ENOENT, what, "install vectl again", "%s/tarball is missing",
 			host_template_dir);
 	return make_by_template(host, images, name, template, what, source, e);
@@ -107,9 +117,13 @@ static int make_from_source(struct ve_host *host, int images, const char *name, 
 static int build(struct ve_host *host, int images, const char *name, struct error *e)
 {
 	char template[PATH_MAX], what[IMAGE_NAME_SIZE + 16], known[192], remedy[256];
+	const char *why;
 	if (FORMAT(what, "building %s", name) < 0)
 		return -ENAMETOOLONG;
-	if (template_find(host, name, template, sizeof(template)) < 0) {
+	int r = template_find(host, name, template, sizeof(template), &why);
+	if (r == -EPERM)
+		return refused(what, template, why, e);
+	if (r < 0) {
 		template_list(host, known, sizeof(known));
 		snprintf(remedy, sizeof(remedy), "templates: %.120s; or: vectl image import %.80s TARBALL",
 			*known ? known : "none", name);

@@ -13,8 +13,10 @@ struct source {
 };
 int source_read(const char *path, const char *tried, struct source *ret, struct error *e);
 
-/* The template of an image's family: absolute path. -ENOENT: none. */
-int template_find(struct ve_host *host, const char *image, char *buf, size_t size);
+/*
+ * The template of an image's family: absolute path. -ENOENT: none; -EPERM: a file that is none for the reason *ret_why.
+ */
+int template_find(struct ve_host *host, const char *image, char *buf, size_t size, const char **ret_why);
 /* "busybox, debian": for messages. */
 void template_list(struct ve_host *host, char *buf, size_t size);
 /*

@@ -181,7 +181,7 @@ test_writes_outside() {
 		mount) mount -t tmpfs none /mnt; echo x >/mnt/x; mkdir "\$VECTL_OUTPUT" "\$VECTL_OUTPUT/etc" ;;
 		esac
 	TEMPLATE
-	local kind
+	local kind why
 	for kind in tmp etc store above; do
 		build_fails 1 "outside/$kind" "building outside/$kind: .*outside: .*: Read-only file system: see "
 	done
@@ -238,6 +238,22 @@ test_where_templates_are() {
 		chown 0 "$T_TEMPLATES/busybox"
 		chmod 0755 "$T_TEMPLATES/busybox"
 	done
+	# One that nothing else can stand in for: why it is not taken, and what to do.
+	template lonely <<<'mkdir -p "$VECTL_OUTPUT/sbin"; cp /bin/true "$VECTL_OUTPUT/sbin/init"'
+	while read -r kind why; do
+		$(tr _ ' ' <<<"$kind") "$T_TEMPLATES/lonely"
+		says 1 "building lonely/1: $T_TEMPLATES/lonely is not taken as a template: $why: .chown root. and .chmod 0755. it" \
+			vectl image build lonely/1
+		chown root "$T_TEMPLATES/lonely"
+		chmod 0755 "$T_TEMPLATES/lonely"
+	done <<-KINDS
+		chmod_0775 others than root may write it
+		chmod_0757 others than root may write it
+		chmod_0644 it is not executable
+		chown_65534 root does not own it
+	KINDS
+	ok vectl image build lonely/1
+	ok vectl image remove lonely/1
 	no_templates
 	fails 1 vectl image build nosuch/1
 	like "$ERR" 'no such image, and no template that makes it: templates: busybox, debian; or: vectl image import'
