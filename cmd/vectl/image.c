@@ -62,8 +62,11 @@ static int remove_unused(struct cli *cli)
 		cli_note(cli, "%.12s: removed, it was %s", json_text(json_at(image, "id")),
 			was ? was : "without a name");
 	}
-	cli_note(cli, "%zu removed, %s", json_size(removed),
-		human_bytes(size, json_number(json_at(document, "size"), 0)));
+	if (json_size(removed))
+		cli_note(cli, "%zu removed, %s", json_size(removed),
+			human_bytes(size, json_number(json_at(document, "size"), 0)));
+	else
+		cli_note(cli, "nothing to remove: each image has a name, or a VE that uses it");
 	return EXIT_DONE;
 }
 
