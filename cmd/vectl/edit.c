@@ -70,9 +70,11 @@ static void remove_copy(struct edit *x)
 		rmdir(x->folder);
 }
 
-static int spawn_editor(const char *command, const char *file, pid_t *ret)
+/* `out`: what it gets as its standard output, where the document may be expected on vectl's own. */
+static int spawn_editor(const char *command, const char *file, int out, pid_t *ret)
 {
 	char script[PATH_MAX + 32];
+	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t defaults;
 
@@ -88,7 +90,13 @@ static int spawn_editor(const char *command, const char *file, pid_t *ret)
 		return e;
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-	e = posix_spawn(ret, "/bin/sh", NULL, &attributes, argv, environ);
+	e = posix_spawn_file_actions_init(&actions);
+	if (!e) {
+		e = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+		if (!e)
+			e = posix_spawn(ret, "/bin/sh", &actions, &attributes, argv, environ);
+		posix_spawn_file_actions_destroy(&actions);
+	}
 	posix_spawnattr_destroy(&attributes);
 	return e;
 }
@@ -110,7 +118,7 @@ static int run_editor(struct edit *x)
 	/* As system(3): what is typed in the editor is the editor's, also Ctrl-C. */
 	sigaction(SIGINT, &ignore, &interrupt);
 	sigaction(SIGQUIT, &ignore, &quit);
-	int e = spawn_editor(command, x->file, &pid);
+	int e = spawn_editor(command, x->file, x->cli->json ? STDERR_FILENO : STDOUT_FILENO, &pid);
 	while (!e && waitpid(pid, &status, 0) < 0)
 		e = errno == EINTR ? 0 : errno;
 	sigaction(SIGINT, &interrupt, NULL);

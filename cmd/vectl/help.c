@@ -50,8 +50,16 @@ static void put_option_lines(const char *lines)
 	}
 }
 
+static int refuse_json(struct cli *cli)
+{
+	return cli_usage(cli, "help",
+		"the help of a command is no document: leave out --json; `vectl help keys --json` has the keys");
+}
+
 int cli_help(struct cli *cli, const struct verb *v)
 {
+	if (cli->json)
+		return refuse_json(cli);
 	cli->printed = 1;
 	if (!v) {
 		cli_print_overview(stdout);
@@ -333,6 +341,8 @@ int verb_help(struct cli *cli, int argc, char **argv)
 	for (int c; (c = cli_getopt(cli, argc, argv, "", options)) != -1; what = c)
 		if (c != OPT_KEYS && c != OPT_VERBS)
 			return cli->status;
+	if (what && cli->json)
+		return refuse_json(cli);
 	if (what == OPT_VERBS)
 		return print_verbs_tsv();
 	const char *word = what ? NULL : argv[optind];

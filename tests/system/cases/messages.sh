@@ -343,7 +343,26 @@ test_folders_of_others() {
 test_edit_as_json() {
 	ok vectl create edited --image busybox
 	ok env EDITOR='sed -i s/busybox/busybox/' vectl edit edited --json
+	# What the editor prints is not among it.
+	ok env EDITOR='sed -n -e s/busybox/busybox/p' vectl edit edited --json
+	eq "$(json "d['format']" <<<"$OUT")" 1 'a document and nothing else'
+	like "$ERR" busybox 'what the editor printed'
+	ok env EDITOR='sed -n -e s/busybox/busybox/p' vectl edit edited
+	like "$OUT" busybox 'what the editor printed'
 	cleanup_ve edited
+}
+
+# Text is not printed where a document was asked for.
+test_help_as_json() {
+	local how
+	for how in help 'help start' 'start --help' --help 'help --verbs' 'help --keys'; do
+		# shellcheck disable=SC2086
+		exits 2 vectl $how --json
+		eq "$(json "d['error']['message']" <<<"$OUT")" 'the help of a command is no document: leave out --json; `vectl help keys --json` has the keys' "$how"
+	done
+	ok vectl help keys --json
+	ok vectl help stop.timeout --json
+	ok vectl start --help
 }
 
 # A hook that waits holds the VE's start, and later its end, for as long as this test wants.
