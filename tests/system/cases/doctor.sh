@@ -6,7 +6,6 @@
 # limit test_beside_others 180
 # limit test_killed_changes 180
 # limit test_killed_start 180
-# limit test_damaged_ves 120
 
 examine() { # COMMAND... whose output is a document of doctor's: DOC is that, STATUS its exit status
 	note "+ $*"

@@ -134,7 +134,6 @@ test_since_and_lines() {
 	ok vectl destroy --force e1
 }
 
-# limit test_systemd_is_ready 120
 test_systemd_is_ready() {
 	[ -e "$T_CACHE/debian-13.tar" ] || skip 'no Debian tarball'
 	ok vectl create e1 --image "$T_CACHE/debian-13.tar"

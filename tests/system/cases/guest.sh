@@ -84,7 +84,6 @@ test_run_host_unix_export() {
 	ok vectl destroy --force h3
 }
 
-# limit test_inaccessible_paths 120
 test_inaccessible_paths() {
 	local releases release name
 	releases=$(debians)
@@ -107,7 +106,6 @@ test_inaccessible_paths() {
 
 # ---- mounts
 
-# limit test_mounts_are_shared 120
 test_mounts_are_shared() {
 	local releases release name pid
 	busybox_ve m1
@@ -199,7 +197,6 @@ first_boot() { # NAME IMAGE HASH-PREFIX
 	ok vectl destroy --force "$name"
 }
 
-# limit test_first_boot_busybox 120
 test_first_boot_busybox() {
 	mkdir -p "$T_TMP"
 	keys

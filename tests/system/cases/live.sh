@@ -12,7 +12,7 @@ reboot_ve() { # NAME
 	try vectl exec "$1" -- reboot
 	until_ 60 booted "$1" "$next"
 	ok vectl wait "$1" --state ready --timeout 60
-	until_ 5 vectl exec "$1" -- true
+	until_ 30 vectl exec "$1" -- true
 }
 
 sees() { # NAME HOSTNAME IP_FORWARD OPEN-FILES

@@ -2,8 +2,6 @@
 # shellcheck shell=bash
 # Devices that a running VE gets and gives back at once.
 # privileged: add_and_remove filter
-# limit test_add_and_remove 120
-# limit test_filter 120
 
 boot_of() { info "$1" "d['boot']"; }
 booted() { [ "$(boot_of "$1")" -ge "$2" ]; }
@@ -12,7 +10,7 @@ reboot_ve() { # NAME
 	try vectl exec "$1" -- reboot
 	until_ 60 booted "$1" "$next"
 	ok vectl wait "$1" --state ready --timeout 60
-	until_ 5 vectl exec "$1" -- true
+	until_ 30 vectl exec "$1" -- true
 }
 pending() { info "$1" "sorted(d['pending'])"; }
 

@@ -355,7 +355,6 @@ test_exec_leaves_no_cgroup() {
 	ok vectl destroy --force x1
 }
 
-# limit test_rounds_of_busybox 120
 test_rounds_of_busybox() {
 	ok vectl create n1 --image busybox
 	local i

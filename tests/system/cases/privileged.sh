@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # What is special about a privileged VE: what it is kept from, what is said of it, and the way there and back.
-# limit test_programs_of_the_host 90
 # limit test_debian_there_and_back 180
 
 setup() {

@@ -703,7 +703,6 @@ test_create_beside_rebuild() {
 	clean_store
 }
 
-# limit test_no_room 120
 test_no_room() {
 	local here=$VECTL_ROOT small=$T_TMP/small
 	large_tree "$T_TMP/r"

@@ -192,7 +192,6 @@ test_writes_outside() {
 }
 
 # One that hangs: the interrupt reaches it, and one that is deaf is killed after five seconds.
-# limit test_interrupted_template 60
 test_interrupted_template() {
 	template hangs <<-'TEMPLATE'
 		case $2 in
