@@ -445,7 +445,7 @@ static int is_asked(const struct change_set *c)
 static int apply_to_boots(struct change_set *c, int fd)
 {
 	struct runtime rt, after;
-	int r = runtime_read(c->ve->host, c->ve->name, &rt, c->e), written = 0;
+	int r = runtime_read(c->ve->host, c->ve->name, &rt, c->e);
 	for (int i = 0; !r && i < BOOTS_MAX; i++) {
 		if (is_asked(c) && (r = settle(c->ve, &rt, c->e)))
 			return r;
@@ -457,8 +457,8 @@ static int apply_to_boots(struct change_set *c, int fd)
 		r = is_asked(c) && rt.init ? apply(c, &rt) : 0;
 		if (!r) {
 			fault_point(3);
-			r = written ? 0 : write_record(c, fd, 0, c->resources);
-			written = 1;
+			/* Each time: what waits may differ. */
+			r = write_record(c, fd, 0, c->resources);
 		}
 		if (r && r != -ESRCH)
 			return r;
