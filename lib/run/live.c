@@ -43,6 +43,7 @@ struct change_set {
 	struct plan *plan; /* the steps of plan_live for `next`, without mounts and devices */
 	uint32_t resources;
 	int raise; /* limits may be raised here */
+	int recorded;
 	struct error *e;
 	/* The request in the making; what failed is told by `key`. */
 	struct apply_request *request;
@@ -159,25 +160,29 @@ static int too_much(struct error *e)
 		"its sysctls and mounts are too many, or too long, to be changed while it runs");
 }
 
-static int make_plan(struct change_set *c, struct plan **ret)
+static int make_plan(struct change_set *c, const struct spec *s, struct plan **ret)
 {
 	struct host_facts facts;
 	int r = facts_probe(&facts, c->e);
 	if (r)
 		return r;
 	c->raise = facts.cap_sys_resource;
-	const struct plan_input in = {.spec = c->next, .facts = &facts, .name = c->ve->name};
+	const struct plan_input in = {.spec = s, .facts = &facts, .name = c->ve->name};
 	return plan_live(&in, ret, c->e);
 }
 
 enum { NOWHERE = -1 };
 
-/* before: mounts and devices with what a change that is cut short makes of them. fd NOWHERE: whether it can be. */
+/*
+ * before: what it has so far, and mounts and devices with what a change that is cut short makes of them. fd NOWHERE:
+ * whether it can be, whatever comes of it.
+ */
 static int write_record(struct change_set *c, int fd, int before, uint32_t resources)
 {
 	cleanup_plan struct plan *p = NULL;
 	cleanup_free char *buf = calloc(1, LIVE_SLOT);
-	int r = buf ? make_plan(c, &p) : error_sys(c->e, ENOMEM, tried, "memory");
+	const struct spec *s = before && fd >= 0 ? c->from : c->next;
+	int r = buf ? make_plan(c, s, &p) : error_sys(c->e, ENOMEM, tried, "memory");
 	if (!r && places_changed(c->places))
 		r = places_steps(c->places, before, p, c->e);
 	if (r)
@@ -186,6 +191,7 @@ static int write_record(struct change_set *c, int fd, int before, uint32_t resou
 	int n = live_encode(p, resources, places_changed(c->places) ? LIVE_HAS_PLACES : 0, next, buf);
 	if (n < 0)
 		return too_much(c->e);
+	c->recorded |= fd >= 0;
 	ssize_t done = fd < 0 ? n : pwrite(fd, buf, (size_t)n, (off_t)(next & 1) * LIVE_SLOT);
 	return done == n ? 0 : error_sys(c->e, done < 0 ? errno : ENOSPC, tried, "live");
 }
@@ -558,25 +564,31 @@ static int bring(
 	if (fd < 0)
 		return 0;
 	int r = make_next(c);
-	if (r || (r = load_places(c, fd)) || (r = check_hooks(c)) || (r = make_plan(c, &c->plan)) ||
+	if (r || (r = load_places(c, fd)) || (r = check_hooks(c)) || (r = make_plan(c, c->next, &c->plan)) ||
 		(r = write_record(c, NOWHERE, 1, ~0u)) || (r = make_request(c)) || (r = save_running(ve, c->next, e)))
 		return r;
 	fault_point(1);
 	if (places_differ(c->places))
-		r = write_record(c, fd, 1, c->resources);
+		r = write_record(c, fd, 1, 0);
 	fault_point(2);
 	if (!r && !(r = change_hooks(c, c->next, e)) && !(r = filter_devices(c, c->next, e)))
 		r = apply_to_boots(c, fd);
 	fault_point(4);
-	if (r >= 0 && places_differ(c->places) && !(r = settle_places(c)))
-		drop_places(c);
-	if (r >= 0)
-		return 0;
+	if (r >= 0) {
+		/* It has come about, whatever fails from here on. */
+		r = places_differ(c->places) ? settle_places(c) : 0;
+		if (!r && places_differ(c->places))
+			drop_places(c);
+		return r;
+	}
 	/* It is as it was, and so is what is said of it. */
 	struct error ignored = {0};
 	filter_devices(c, from, &ignored);
 	change_hooks(c, from, &ignored);
 	save_running(ve, from, &ignored);
+	c->e = &ignored;
+	if (c->recorded)
+		write_record(c, fd, 1, 0);
 	return r;
 }
 

@@ -179,6 +179,37 @@ test_in_a_crash_loop() {
 	ok vectl destroy --force lv8
 }
 
+is_in() { [ "$(state "$1")" = "$2" ]; }
+
+# Between two inits, for so long that the change does not wait for the next one; which comes while it is recorded.
+test_while_a_restart_is_long_due() {
+	mkdir -p "$T_TMP/src"
+	chmod 755 "$T_TMP" "$T_TMP/src"
+	echo content >"$T_TMP/src/file"
+	ok vectl create lv14 --image busybox --set boot.on_exit=restart \
+		--set 'init=/bin/sh,-c,sleep 5; [ ! -e /data/file ] || sleep 1000; exit 3'
+	ok vectl start lv14
+	# After this boot it is 16 seconds.
+	until_ 120 booted lv14 5
+	until_ 60 is_in lv14 running
+	until_ 60 is_in lv14 starting
+	ok timeout 100 vectl set lv14 "mount.data.source=$T_TMP/src" mount.data.target=/data
+	if [ "$(info lv14 "d['pending']")" = '[]' ]; then
+		local i next
+		for i in 1 2; do
+			next=$(($(boot_of lv14) + 1))
+			try vectl exec lv14 -- reboot -f
+			until_ 60 booted lv14 "$next"
+			until_ 30 vectl exec lv14 -- true
+			guest lv14 cat /data/file
+			eq "$OUT" content
+		done
+	else
+		note 'no init came in time'
+	fi
+	ok vectl destroy --force lv14
+}
+
 # Boots and changes at once: whatever a change said it did is so in the end.
 test_while_it_reboots() {
 	ok vectl create lv9 --image busybox --set 'init=/bin/sh,-c,sleep 0.3; reboot -f'

@@ -157,6 +157,12 @@ test_refused_changes_nothing() {
 	guest lm4 sh -c 'hostname; cat /old/file; touch /old/writable'
 	eq "$OUT" $'lm4\ncontent'
 	eq "$(pending lm4)" '[]'
+	# Nor in the boots that follow.
+	reboot_ve lm4
+	guest lm4 sh -c 'hostname; cat /old/file; touch /old/writable'
+	eq "$OUT" $'lm4\ncontent' 'after a reboot'
+	ok vectl set lm4 labels.a=1
+	eq "$(pending lm4)" '[]'
 	try vectl set lm4 "mount.new.source=$T_TMP/src" mount.new.target=/srv/upwards/x
 	[ -z "$(ls -A "$T_TMP/witness")" ] || die 'a link led to the host'
 	ok vectl destroy --force lm4
