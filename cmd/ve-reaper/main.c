@@ -30,6 +30,7 @@ struct watch {
 	char *name;
 	int fd;      /* readable when the VE has stopped, or the process that reaps it has ended; -1: it has */
 	pid_t child; /* that process; 0: none */
+	int lost;
 	int64_t due; /* when it is reaped then: whoever stopped it is given the time to do it, since he waits for it */
 };
 enum { GRACE_MS = 50, AGAIN_MS = 200, CHILDREN_MAX = 32, CHILD_AGAIN = 75 };
@@ -46,6 +47,7 @@ static int64_t now_ms(void)
 
 static struct watch *watched;
 static size_t n_watched;
+static size_t n_lost; /* of those, ones that could not be reaped: until something happens, they are not tried again */
 
 /* The same kind of lock as libve's: of the open file description, so that no close() elsewhere drops it. */
 static int take_lock(int fd)
@@ -80,7 +82,7 @@ static int watch_it(const char *name, int fd, pid_t child, int64_t due)
 			close(fd);
 		return 0;
 	}
-	w[n_watched++] = (struct watch){copy, fd, child, due};
+	w[n_watched++] = (struct watch){copy, fd, child, 0, due};
 	return 1;
 }
 
@@ -91,7 +93,7 @@ static _Noreturn void reap(struct ve *ve)
 	close(inotify);
 	int r = ve_reap(ve);
 	/* One that does not let itself be reaped is the next vectl's, unless it lives and can still be waited for. */
-	_exit(r >= 0 ? 0 : r == -EAGAIN || ve_stopped_fd(ve) >= 0 ? CHILD_AGAIN : 1);
+	_exit(r > 0 ? 0 : !r || r == -EAGAIN || ve_stopped_fd(ve) >= 0 ? CHILD_AGAIN : 1);
 }
 
 static void begin_reaping(struct ve *ve, const char *name)
@@ -169,7 +171,7 @@ static void reap_due(struct ve_host *host, const char *run)
 	int64_t now = now_ms();
 	for (size_t i = n_watched; i-- > 0;) {
 		struct watch w = watched[i];
-		if (w.fd >= 0 || w.due > now)
+		if (w.fd >= 0 || w.lost || w.due > now)
 			continue;
 		watched[i] = watched[--n_watched];
 		look_at(host, run, w.name); /* reaps it, or watches the start that followed */
@@ -181,7 +183,7 @@ static int next_due_ms(void)
 {
 	int64_t now = now_ms(), next = -1;
 	for (size_t i = 0; i < n_watched; i++)
-		if (watched[i].fd < 0 && (next < 0 || watched[i].due - now < next))
+		if (watched[i].fd < 0 && !watched[i].lost && (next < 0 || watched[i].due - now < next))
 			next = watched[i].due > now ? watched[i].due - now : 0;
 	return (int)next;
 }
@@ -194,8 +196,24 @@ static void has_ended(size_t i)
 	w->fd = -1;
 	w->due = now_ms() + GRACE_MS;
 	if (w->child && !end_reaping(w)) {
-		free(w->name);
-		*w = watched[--n_watched];
+		w->lost = 1;
+		n_lost++;
+	}
+}
+
+/* What was begun in the runtime folder may be a start of one that was lost. */
+static void read_events(void)
+{
+	char events[4096];
+	int any = 0;
+	while (read(inotify, events, sizeof events) > 0)
+		any = 1;
+	for (size_t i = n_watched; any && i-- > 0;) {
+		if (!watched[i].lost)
+			continue;
+		free(watched[i].name);
+		watched[i] = watched[--n_watched];
+		n_lost--;
 	}
 }
 
@@ -203,7 +221,6 @@ static void wait_for_something(struct ve_host *host, const char *run)
 {
 	struct pollfd *p = calloc(n_watched + 1, sizeof *p);
 	size_t n = n_watched;
-	char events[4096];
 	if (!p)
 		exit(1); /* the next vectl reaps */
 	for (size_t i = 0; i < n; i++)
@@ -214,8 +231,7 @@ static void wait_for_something(struct ve_host *host, const char *run)
 			if (p[i].revents)
 				has_ended(i);
 		if (p[n].revents) {
-			while (read(inotify, events, sizeof events) > 0)
-				;
+			read_events();
 			look_around(host, run);
 		}
 	}
@@ -271,11 +287,12 @@ int main(int argc, char **argv)
 		return 1;
 	while (!take_lock(lock)) {
 		look_around(host, run);
-		while (n_watched)
+		while (n_watched > n_lost)
 			wait_for_something(host, run);
 		drop_lock(lock);
+		read_events();
 		look_around(host, run);
-		if (!n_watched)
+		if (n_watched == n_lost)
 			break;
 	}
 	ve_host_close(host);
