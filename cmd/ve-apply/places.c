@@ -137,14 +137,28 @@ static void identify(const struct line *l, void *arg)
 		}
 }
 
+static int is_beneath(const char *path, const char *top)
+{
+	size_t n = strlen(top);
+
+	return !strcmp(top, "/") || (!strncmp(path, top, n) && (!path[n] || path[n] == '/'));
+}
+
+/* Of the same file system, and the same folder or one in it: a mount of that reaches what is in it, too. */
+static int is_part(const char *device, const char *root, const struct identity *of)
+{
+	return *of->device && !strcmp(device, of->device) && is_beneath(root, of->root);
+}
+
+/* Whether the second is one of the mounts that look() counts for the first. */
 static int is_same(const struct place *a, int i, int which, const struct place *b, int k, int other)
 {
 	const struct apply_shown *one = shown_of(a, which)->asked, *two = shown_of(b, other)->asked;
 
 	if (one->kind != two->kind)
 		return 0;
-	return one->kind == SHOWN_INSIDE || (!strcmp(identity[i][which].device, identity[k][other].device) &&
-						    !strcmp(identity[i][which].root, identity[k][other].root));
+	return one->kind == SHOWN_INSIDE || (i == k && which == other) ||
+	       is_part(identity[k][other].device, identity[k][other].root, &identity[i][which]);
 }
 
 /* How many of the VE's mounts are of the same, where they are all as they were shown. */
@@ -172,12 +186,14 @@ struct search {
 static void look(const struct line *l, void *arg)
 {
 	struct search *s = arg;
+	int inside = s->what->asked->kind == SHOWN_INSIDE;
 
-	if (s->what->asked->kind == SHOWN_INSIDE
-			? strcmp(l->type, s->what->type) != 0 || strcmp(l->source, INSIDE_SOURCE) != 0
-			: strcmp(l->device, s->id->device) != 0 || strcmp(l->root, s->id->root) != 0)
+	if (inside ? strcmp(l->type, s->what->type) != 0 || strcmp(l->source, INSIDE_SOURCE) != 0
+		   : !is_part(l->device, l->root, s->id))
 		return;
 	s->count++;
+	if (!inside && strcmp(l->root, s->id->root) != 0)
+		return;
 	s->at_target |= s->mount == l->id && s->path && !strcmp(s->path, l->point);
 }
 
@@ -258,7 +274,8 @@ static int unmount(char *path, int flags, int is_device)
 	if (fchdir(in.root) < 0 && !r)
 		r = -errno;
 	close(parent);
-	return r == -EINVAL ? -ESTALE : r;
+	/* What search() found is not there any more. */
+	return r == -EINVAL || r == -ENOENT || r == -ENOTDIR || r == -ELOOP ? -ESTALE : r;
 }
 
 /*
@@ -270,9 +287,12 @@ static int take_off(struct apply *a, int i, int which, int flags)
 	struct place *p = &a->place[i];
 	int *mark = which == WAS ? &p->gone : &p->shown, r, unknown;
 	char real[PATH_SIZE];
-	struct search s;
+	struct search s, after;
 
 	r = search(a, i, which, &s, real);
+	/* The VE made a mount whose line is too long to be read: all of them cannot be counted. */
+	if (r == -E2BIG)
+		return -ESTALE;
 	if (r < 0)
 		return r;
 	unknown = s.count - count_shown(a, i, which);
@@ -282,6 +302,9 @@ static int take_off(struct apply *a, int i, int which, int flags)
 		return -EMLINK;
 	*mark = which == WAS;
 	r = s.at_target ? unmount(real, flags, s.what->asked->kind == SHOWN_DEVICE) : 0;
+	/* The VE may have covered it just before: that is what came off. */
+	if (!r && s.at_target && (search(a, i, which, &after, real) < 0 || after.count >= s.count || after.at_target))
+		r = -ESTALE;
 	if (r)
 		*mark = which != WAS;
 	return r;
@@ -308,13 +331,6 @@ static int show(struct apply *a, int i, int which)
 		return dev < 0 ? dev : node_show(t, dev, s->target);
 	}
 	return 0;
-}
-
-static int is_beneath(const char *path, const char *top)
-{
-	size_t n = strlen(top);
-
-	return !strncmp(path, top, n) && (!path[n] || path[n] == '/');
 }
 
 /* Of a start those come first that are above others; here one would hide what is beneath it. */

@@ -213,6 +213,24 @@ test_what_the_guest_made_of_it() {
 		guest lm5 ls /data
 		eq "$OUT" ''
 	done
+	# A part of it is a way to the host's as well.
+	for how in 'mkdir -p /part; mount --bind /data/sub /part' 'touch /part-file; mount --bind /data/file /part-file'; do
+		ok vectl set lm5 "mount.data.source=$T_TMP/src" mount.data.target=/data
+		guest lm5 sh -c "$how"
+		ok vectl unset lm5 mount.data
+		waits 'the VE shows it at another place, too'
+		guest lm5 umount "${how##* }"
+		ok vectl set lm5 labels.a=4
+		eq "$(pending lm5)" '[]'
+		eq "$(mounted lm5 /data)" 0
+	done
+	# One that vectl shows is none of the VE's.
+	ok vectl set lm5 "mount.data.source=$T_TMP/src" mount.data.target=/data "mount.sub.source=$T_TMP/src/sub" \
+		mount.sub.target=/sub
+	ok vectl unset lm5 mount.data
+	eq "$(pending lm5)" '[]'
+	ok vectl unset lm5 mount.sub
+	eq "$(pending lm5)" '[]'
 	# One above another would hide it.
 	ok vectl set lm5 "mount.data.source=$T_TMP/src" mount.data.target=/srv/data
 	ok vectl set lm5 mount.top.type=tmpfs mount.top.target=/srv
