@@ -43,7 +43,7 @@ struct change_set {
 	struct plan *plan; /* the steps of plan_live for `next`, without mounts and devices */
 	uint32_t resources;
 	int raise; /* limits may be raised here */
-	int recorded;
+	int recorded, undone;
 	struct error *e;
 	/* The request in the making; what failed is told by `key`. */
 	struct apply_request *request;
@@ -174,17 +174,17 @@ static int make_plan(struct change_set *c, const struct spec *s, struct plan **r
 enum { NOWHERE = -1 };
 
 /*
- * before: what it has so far, and mounts and devices with what a change that is cut short makes of them. fd NOWHERE:
- * whether it can be, whatever comes of it.
+ * Until it is PLACES_AFTER, it has the values that the VE runs with so far. fd NOWHERE: whether it can be written,
+ * whatever comes of it.
  */
-static int write_record(struct change_set *c, int fd, int before, uint32_t resources)
+static int write_record(struct change_set *c, int fd, enum places_when when, uint32_t resources)
 {
 	cleanup_plan struct plan *p = NULL;
 	cleanup_free char *buf = calloc(1, LIVE_SLOT);
-	const struct spec *s = before && fd >= 0 ? c->from : c->next;
+	const struct spec *s = when != PLACES_AFTER && fd >= 0 ? c->from : c->next;
 	int r = buf ? make_plan(c, s, &p) : error_sys(c->e, ENOMEM, tried, "memory");
 	if (!r && places_changed(c->places))
-		r = places_steps(c->places, before, p, c->e);
+		r = places_steps(c->places, when, p, c->e);
 	if (r)
 		return r;
 	uint64_t next = fd < 0 ? 1 : read_last(fd, buf, &resources);
@@ -414,6 +414,7 @@ static int apply(struct change_set *c, const struct runtime *rt)
 	if ((r = ask(c, rt, c->request, fds, &report)))
 		return r;
 	c->request->again = 1;
+	c->undone = report.err != 0;
 	if (report.err)
 		return report.err == ESRCH ? -ESRCH : refused(c, &report);
 	places_wait(c->places, &report);
@@ -464,7 +465,7 @@ static int apply_to_boots(struct change_set *c, int fd)
 		if (!r) {
 			fault_point(3);
 			/* Each time: what waits may differ. */
-			r = write_record(c, fd, 0, c->resources);
+			r = write_record(c, fd, PLACES_AFTER, c->resources);
 		}
 		if (r && r != -ESRCH)
 			return r;
@@ -565,11 +566,12 @@ static int bring(
 		return 0;
 	int r = make_next(c);
 	if (r || (r = load_places(c, fd)) || (r = check_hooks(c)) || (r = make_plan(c, c->next, &c->plan)) ||
-		(r = write_record(c, NOWHERE, 1, ~0u)) || (r = make_request(c)) || (r = save_running(ve, c->next, e)))
+		(r = write_record(c, NOWHERE, PLACES_BEFORE, ~0u)) || (r = make_request(c)) ||
+		(r = save_running(ve, c->next, e)))
 		return r;
 	fault_point(1);
 	if (places_differ(c->places))
-		r = write_record(c, fd, 1, 0);
+		r = write_record(c, fd, PLACES_BEFORE, 0);
 	fault_point(2);
 	if (!r && !(r = change_hooks(c, c->next, e)) && !(r = filter_devices(c, c->next, e)))
 		r = apply_to_boots(c, fd);
@@ -588,7 +590,7 @@ static int bring(
 	save_running(ve, from, &ignored);
 	c->e = &ignored;
 	if (c->recorded)
-		write_record(c, fd, 1, 0);
+		write_record(c, fd, c->undone ? PLACES_UNDONE : PLACES_BEFORE, 0);
 	return r;
 }
 

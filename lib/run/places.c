@@ -284,6 +284,11 @@ static void make_pairs(struct places *p)
 			add_pair(p, NULL, &p->want[i])->may_wait = is_old(p, p->want[i].key);
 }
 
+static int64_t slots_of(const struct place *one)
+{
+	return one->op == OP_DEVICE ? DEVICE_SLOTS : MOUNT_SLOTS;
+}
+
 static uint64_t *slot_word(uint64_t mounts[2], uint64_t *devices, const struct place *one)
 {
 	return one->op == OP_DEVICE ? devices : &mounts[one->slot / 64];
@@ -291,12 +296,15 @@ static uint64_t *slot_word(uint64_t mounts[2], uint64_t *devices, const struct p
 
 static void use_slot(uint64_t mounts[2], uint64_t *devices, const struct place *one)
 {
-	if (one->slot >= 0)
+	if (one->slot >= 0 && one->slot < slots_of(one))
 		*slot_word(mounts, devices, one) |= UINT64_C(1) << (one->slot % 64);
 }
 
-/* What was planned has the numbers of a start's. */
-static void give_slots(struct places *p)
+/*
+ * What was planned has the numbers of a start's. There are twice as many as a spec can have; but what changes that were
+ * killed were to bring has some, too. -E2BIG: none is free.
+ */
+static int give_slots(struct places *p)
 {
 	uint64_t mounts[2] = {0}, devices = 0;
 	for (size_t i = 0; i < p->nwas; i++)
@@ -305,11 +313,14 @@ static void give_slots(struct places *p)
 		struct place *want = p->pair[i].want;
 		if (!want || p->pair[i].stays || p->pair[i].attached || want->op == OP_MOUNT_INSIDE)
 			continue;
-		/* There are twice as many as a spec can have. */
-		for (want->slot = 0; *slot_word(mounts, &devices, want) >> (want->slot % 64) & 1; want->slot++) {
-		}
+		want->slot = 0;
+		while (want->slot < slots_of(want) && *slot_word(mounts, &devices, want) >> (want->slot % 64) & 1)
+			want->slot++;
+		if (want->slot == slots_of(want))
+			return -E2BIG;
 		use_slot(mounts, &devices, want);
 	}
+	return 0;
 }
 
 static int plan_wanted(struct ve *ve, struct places *p, struct error *e)
@@ -369,10 +380,9 @@ int places_load(struct ve *ve, int live, const struct places_change *c, struct p
 		for (size_t i = 0; i < p->nwant; i++)
 			name_place(c->next, &p->want[i]);
 		make_pairs(p);
-		if (p->npairs == PLACES_MAX)
+		if (p->npairs == PLACES_MAX || give_slots(p))
 			return error_set(e, VE_E_SPEC, E2BIG, tried, "stop the VE first: vectl stop NAME",
 				"mount: too many to be changed at once");
-		give_slots(p);
 	}
 	*ret = TAKE_PTR(p);
 	return 0;
@@ -544,7 +554,7 @@ static void record(struct recorded *list, size_t *n, const struct place *place, 
 		list[(*n)++] = (struct recorded){place, mark};
 }
 
-static size_t recorded(const struct places *p, int before, struct recorded *list)
+static size_t recorded(const struct places *p, enum places_when when, struct recorded *list)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < p->npairs; i++) {
@@ -552,9 +562,10 @@ static size_t recorded(const struct places *p, int before, struct recorded *list
 		const int was = pair->was ? pair->was->mark : 0;
 		if (pair->stays) {
 			record(list, &n, pair->was, 0);
-		} else if (before) {
+		} else if (when != PLACES_AFTER) {
 			record(list, &n, pair->was, was == LIVE_COMING ? LIVE_COMING : LIVE_LEAVING);
-			record(list, &n, pair->want, pair->attached ? LIVE_LEAVING : LIVE_COMING);
+			if (when == PLACES_BEFORE || pair->attached)
+				record(list, &n, pair->want, pair->attached ? LIVE_LEAVING : LIVE_COMING);
 		} else if (pair->waits) {
 			record(list, &n, pair->was, was);
 			record(list, &n, pair->attached ? pair->want : NULL, LIVE_LEAVING);
@@ -614,11 +625,11 @@ static void add_steps(struct builder *b, const struct recorded *r)
 	add(b, p->op, r, p->target, p->key, NULL);
 }
 
-int places_steps(const struct places *p, int before, struct plan *to, struct error *e)
+int places_steps(const struct places *p, enum places_when when, struct plan *to, struct error *e)
 {
 	struct builder b = {.plan = to, .e = e};
 	struct recorded list[2 * PLACES_MAX];
-	size_t n = recorded(p, before, list);
+	size_t n = recorded(p, when, list);
 	qsort(list, n, sizeof *list, in_order);
 	for (size_t i = 0; i < n; i++)
 		add_steps(&b, &list[i]);
@@ -628,7 +639,7 @@ int places_steps(const struct places *p, int before, struct plan *to, struct err
 void places_drop_request(const struct places *p, struct apply_request *r)
 {
 	struct recorded list[2 * PLACES_MAX];
-	size_t n = recorded(p, 0, list);
+	size_t n = recorded(p, PLACES_AFTER, list);
 	r->drop = 1;
 	for (size_t i = 0; i < n; i++)
 		use_slot(r->mounts, &r->devices, list[i].place);

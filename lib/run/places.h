@@ -41,8 +41,9 @@ void places_wait(struct places *p, const struct apply_report *r);
 /* `next` goes back to what the VE runs with where something waits. Why, a line each, in `notes`. */
 int places_restore(const struct places *p, struct spec *next, char *notes, size_t size);
 
-/* The record's steps: before the change, with marks (enum live_mark), or after it. */
-int places_steps(const struct places *p, int before, struct plan *to, struct error *e);
+/* The record's steps: before the change, with marks (enum live_mark), or after it; or when it was taken back. */
+enum places_when { PLACES_AFTER, PLACES_BEFORE, PLACES_UNDONE };
+int places_steps(const struct places *p, enum places_when when, struct plan *to, struct error *e);
 /* A request that drops from the minimal root what is not there after the change. */
 void places_drop_request(const struct places *p, struct apply_request *r);
 

@@ -157,6 +157,12 @@ test_refused_changes_nothing() {
 	guest lm4 sh -c 'hostname; cat /old/file; touch /old/writable'
 	eq "$OUT" $'lm4\ncontent'
 	eq "$(pending lm4)" '[]'
+	# However often: nothing of them is kept.
+	local i many=()
+	for ((i = 0; i < 50; i++)); do many+=("mount.m$i.source=$T_TMP/src" "mount.m$i.target=/m$i"); done
+	for i in 1 2 3 4; do
+		refuses 'sysctl.net.ipv4.no_such: ' "${many[@]}" sysctl.net.ipv4.no_such=1
+	done
 	# Nor in the boots that follow.
 	reboot_ve lm4
 	guest lm4 sh -c 'hostname; cat /old/file; touch /old/writable'
