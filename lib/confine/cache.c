@@ -241,7 +241,7 @@ int confine_seccomp(struct ve_host *host, const char *profile_name, void **ret, 
 
 	if (!profile)
 		return error_set(e, VE_E_USAGE, EINVAL, "compile the seccomp program", "use the profile 'default'",
-			"'%s'", profile_name);
+			"there is no seccomp profile '%s'", profile_name);
 	r = make_key(profile, &key, &key_size);
 	if (r < 0)
 		return error_sys(e, -r, "compile the seccomp program", "memory");

@@ -172,7 +172,8 @@ static int make_program(const char *rules, size_t size, struct error *e)
 	size_t n = 0;
 	for (const char *p = rules; size && p <= rules + size; p += strlen(p) + 1) {
 		if (n == DEVICE_RULES_MAX)
-			return error_sys(e, E2BIG, tried, "device rules");
+			return error_set(e, VE_E_SPEC, E2BIG, tried, "take some away", "more than %d device rules",
+				DEVICE_RULES_MAX);
 		if (device_rule_parse(p, &rule[n++]))
 			return error_sys(e, EINVAL, tried, p);
 	}

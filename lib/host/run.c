@@ -204,8 +204,8 @@ int host_run(struct ve_host *host, const struct host_child *child, struct error 
 	if (line_read >= 0)
 		read_lines(&reader, line_read);
 	if (cancelled < 0)
-		return error_set(
-			e, VE_E_TIMEOUT, ETIMEDOUT, tried, NULL, "%s: %s", child->argv[0], strerror(ETIMEDOUT));
+		return error_set(e, VE_E_TIMEOUT, ETIMEDOUT, tried, NULL, "%s: it took longer than %g seconds",
+			child->argv[0], child->timeout_ms / 1000.0);
 	if (cancelled) {
 		host_cancelled(host, e);
 		return -EINTR;

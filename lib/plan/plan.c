@@ -331,8 +331,8 @@ static void exec_init(struct builder *b)
 	while (argv && argv[argc])
 		argc++;
 	if (argc > ARGS_MAX && !b->failed)
-		b->failed = error_set(
-			b->e, VE_E_SPEC, E2BIG, "plan the start", "take some away", "init: %s", strerror(E2BIG));
+		b->failed = error_set(b->e, VE_E_SPEC, E2BIG, "plan the start", "take some away",
+			"init: at most %d arguments", ARGS_MAX);
 	if (argv && *argv) {
 		const char *const program[] = {argv[0], NULL};
 		plan_set_list(b, s, 0, program);
@@ -363,7 +363,7 @@ static void exec_init(struct builder *b)
 	if (l->full && !b->failed)
 		/* In more words spec_check has said it before. */
 		b->failed = error_set(b->e, VE_E_SPEC, E2BIG, "plan the start", "shorten it, or take some away",
-			"env: %s", strerror(E2BIG));
+			"env: at most %d bytes in all", LIST_BYTES);
 	plan_set_list(b, s, 2, l->item);
 	free(l);
 }

@@ -637,7 +637,7 @@ static void expect_env_refused(struct spec *s)
 	cr_expect_eq(build_with(s, &p, &e), -E2BIG);
 	cr_expect_null(p);
 	cr_expect_eq(e.code, VE_E_SPEC);
-	cr_expect_str_eq(e.wrong, "env: Argument list too long");
+	cr_expect_str_eq(e.wrong, "env: at most 32768 bytes in all");
 	cr_expect_str_eq(e.remedy, "shorten it, or take some away");
 }
 
