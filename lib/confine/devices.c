@@ -239,20 +239,30 @@ static int find_attached(int dir)
 	return r < 0 ? r : -ENOENT;
 }
 
-int device_filter_replace(const char *cgroup, const char *rules, size_t size, struct error *e)
+int device_filter_get(const char *cgroup, struct error *e)
+{
+	cleanup_fd int dir = open_cgroup(cgroup, e);
+	int program = dir < 0 ? dir : find_attached(dir);
+	return dir < 0 || program >= 0 || program == -ENOENT ? program : failed(e, program, cgroup);
+}
+
+int device_filter_put(const char *cgroup, int program, struct error *e)
 {
 	cleanup_fd int dir = open_cgroup(cgroup, e), old = dir < 0 ? -EBADF : find_attached(dir);
 	if (dir < 0 || (old < 0 && old != -ENOENT))
 		return dir < 0 ? dir : failed(e, old, cgroup);
-	if (!rules) {
+	if (program < 0) {
 		union bpf_attr a = {
 			.target_fd = (uint32_t)dir, .attach_bpf_fd = (uint32_t)old, .attach_type = BPF_CGROUP_DEVICE};
 		int r = old < 0 ? 0 : sys_bpf(BPF_PROG_DETACH, &a);
 		return r < 0 ? failed(e, r, cgroup) : 0;
 	}
-	cleanup_fd int program = make_program(rules, size, e);
-	if (program < 0)
-		return program;
 	int r = attach(dir, program, old);
 	return r < 0 ? failed(e, r, cgroup) : 0;
+}
+
+int device_filter_replace(const char *cgroup, const char *rules, size_t size, struct error *e)
+{
+	cleanup_fd int program = rules ? make_program(rules, size, e) : -ENOENT;
+	return rules && program < 0 ? program : device_filter_put(cgroup, program, e);
 }

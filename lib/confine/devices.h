@@ -39,4 +39,9 @@ int device_filter_attach(const char *cgroup, const char *rules, size_t size, str
 /* The same in place of the one that was attached before, in one step, or of none. rules NULL: there is to be none. */
 int device_filter_replace(const char *cgroup, const char *rules, size_t size, struct error *e);
 
+/* The one that is attached, to be put back; -ENOENT (and nothing in `e`): there is none. */
+int device_filter_get(const char *cgroup, struct error *e);
+/* program negative: there is to be none. */
+int device_filter_put(const char *cgroup, int program, struct error *e);
+
 #endif

@@ -24,6 +24,7 @@
 #include "config.h"
 #include "lib/base/file.h"
 #include "lib/base/util.h"
+#include "lib/confine/devices.h"
 #include "lib/plan/live.h"
 #include "lib/run/devices.h"
 #include "lib/run/hooks.h"
@@ -44,6 +45,8 @@ struct change_set {
 	uint32_t resources;
 	int raise; /* limits may be raised here */
 	int recorded, undone;
+	char filtered[600]; /* the cgroup whose device filter was replaced; "": none */
+	int filter;
 	struct error *e;
 	/* The request in the making; what failed is told by `key`. */
 	struct apply_request *request;
@@ -490,6 +493,8 @@ static void free_change_set(struct change_set **c)
 	places_free((*c)->places);
 	spec_free((*c)->next);
 	free((*c)->request);
+	if (*(*c)->filtered && (*c)->filter >= 0)
+		close((*c)->filter);
 	free(*c);
 }
 
@@ -510,7 +515,7 @@ static int any_device(const char *path, const char *text, void *arg)
 	return !strncmp(path, "device.", 7) && any_difference(path, text, arg);
 }
 
-/* Before a device is shown, and after it is gone. s: the VE's, with what it has, had, or is to have. */
+/* Before a device is shown, and after it is gone. s: the VE's, with what it has or is to have. */
 static int filter_devices(struct change_set *c, const struct spec *s, struct error *e)
 {
 	struct runtime rt;
@@ -522,6 +527,12 @@ static int filter_devices(struct change_set *c, const struct spec *s, struct err
 	if (r || !rt.alive)
 		return r;
 	FORMAT(path, "%s/ve", rt.cgroup);
+	if (!*c->filtered) {
+		c->filter = device_filter_get(path, e);
+		if (c->filter < 0 && c->filter != -ENOENT)
+			return c->filter;
+		FORMAT(c->filtered, "%s", path);
+	}
 	return devices_filter(s, path, e);
 }
 
@@ -585,7 +596,9 @@ static int bring(
 	}
 	/* It is as it was, and so is what is said of it. */
 	struct error ignored = {0};
-	filter_devices(c, from, &ignored);
+	/* The one that was, since the host's nodes may have other numbers by now. */
+	if (*c->filtered)
+		device_filter_put(c->filtered, c->filter, &ignored);
 	change_hooks(c, from, &ignored);
 	save_running(ve, from, &ignored);
 	c->e = &ignored;

@@ -57,6 +57,24 @@ test_add_and_remove() {
 	ok vectl destroy --force ld1
 }
 
+# A refused change leaves what the VE may use, though the host's node has become another meanwhile.
+test_refused_with_another_node() {
+	loop_device
+	local node=/dev/vectl-test-node major minor
+	trap 'rm -f /dev/vectl-test-node; losetup -d "$device"' EXIT
+	major=$((0x$(stat -c %t "$device"))) minor=$((0x$(stat -c %T "$device")))
+	mknod "$node" b "$major" "$minor"
+	busybox_ve ld5 --set "device.node.path=$node" --set device.node.access=r
+	guest ld5 sh -c "head -c 1 $node | wc -c"
+	eq "$OUT" 1
+	rm "$node"
+	mknod "$node" b "$major" 1048575
+	fails 1 vectl set ld5 "device.other.path=$device" sysctl.net.ipv4.no_such=1
+	guest ld5 sh -c "head -c 1 $node | wc -c"
+	eq "$OUT" 1
+	ok vectl destroy --force ld5
+}
+
 # What the kernel's filter allows follows, whatever root inside makes of the mode.
 test_filter() {
 	loop_device
