@@ -631,6 +631,8 @@ static int run(struct apply *a, enum work what)
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
+		/* One that cannot be killed does not keep vectl waiting when we have gone. */
+		close(AFD_REPORT);
 		r = work(a, what);
 		*done = 1 - r; /* 1: all is well */
 		_exit(0);
