@@ -198,13 +198,15 @@ test_live_mounts_after_every_step() {
 	done
 	# Between a change that was cut short and the next one the VE reboots, as it was.
 	try env VECTL_FAULT=live:2 vectl set f7 "mount.comes.source=$T_TMP/new" mount.comes.target=/comes \
-		"mount.stays.source=$T_TMP/new"
+		"mount.stays.source=$T_TMP/new" hostname=not-yet
 	eq "$STATUS" 137 'a change that dies'
 	try vectl exec f7 -- reboot
-	until_ 15 sh -c "vectl info f7 --json | grep -q '\"boot\": *2\b'"
-	until_ 5 vectl exec f7 -- true
+	until_ 60 sh -c "vectl info f7 --json | grep -q '\"boot\": *2\b'"
+	until_ 30 vectl exec f7 -- true
 	ok vectl exec f7 -- ls /stays
 	eq "$OUT" old 'after a reboot'
+	ok vectl exec f7 -- hostname
+	eq "$OUT" f7 'host name after a reboot'
 	ok vectl set f7 labels.a=again
 	f7_has 'after a reboot'
 	ok vectl destroy --force f7
