@@ -159,7 +159,7 @@ test_keeper_and_reaper_killed() {
 	exits 1 vectl doctor --repair --dry-run
 	like "$(tail -n 1 <<<"$OUT")" '; 3 left by crashes$'
 	ok vectl doctor --repair
-	like "$(tail -n 1 <<<"$OUT")" '^[0-9]+ right, [0-9]+ to look at, 0 wrong; 0 left by crashes, 3 mended$'
+	like "$(tail -n 1 <<<"$OUT")" '^[0-9]+ right, [0-9]+ to look at, 0 wrong; 0 left by crashes, [1-3] mended$' # some go with others
 	after=$(info dr2 "d['pid']")
 	eq "$after" "$before" 'the VE that ran through it'
 	guest dr2 true

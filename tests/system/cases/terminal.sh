@@ -218,9 +218,9 @@ test_colour() {
 	ok vectl destroy --force t1
 }
 
-# Lines of OUT that are longer than that, and are not one word alone, or a command to be pasted, or a line of the spec.
+# Lines of OUT that are longer than that, and are not one word, id or path alone, or a command to be pasted, or a line of the spec.
 longer() { # COLUMNS
-	grep -E "^.{$(($1 + 1)),}\$" <<<"$OUT" | grep -vE '^ *((ok|warn|fail|note:) +)?[^ ]+$|^          [^#]|^  [a-z0-9.]+=' || true
+	grep -E "^.{$(($1 + 1)),}\$" <<<"$OUT" | grep -vE '^ *((ok|warn|fail|note:) +)?[^ ]+$|^  (Id|Path) +[^ ]+$|^          [^#]|^  [a-z0-9.]+=' || true
 }
 
 # Sentences are wrapped between words, with what follows under what was begun; what no terminal reads is left alone.
