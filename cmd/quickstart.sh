@@ -7,7 +7,7 @@
 set -eu
 
 build_packages='build-essential meson ninja-build pkg-config musl-tools
-	libseccomp-dev libcap-dev libmount-dev libyajl-dev libmnl-dev libarchive-dev nettle-dev'
+	libseccomp-dev libcap-dev libmount-dev libyajl-dev libmnl-dev libnftables-dev libarchive-dev nettle-dev'
 debian_packages='mmdebstrap debian-archive-keyring'
 offline_packages='busybox-static'
 

@@ -166,6 +166,38 @@ static void look_around(struct ve_host *host, const char *run)
 		closedir(d);
 }
 
+/* What was begun in the runtime folder may be a start of one that was lost. */
+static void forget_lost(void)
+{
+	for (size_t i = n_watched; n_lost && i-- > 0;) {
+		if (!watched[i].lost)
+			continue;
+		free(watched[i].name);
+		watched[i] = watched[--n_watched];
+		n_lost--;
+	}
+}
+
+/* What inotify names alone: of a thousand that run, each start would else be compared with them all. */
+static void look_at_new(struct ve_host *host, const char *run)
+{
+	_Alignas(struct inotify_event) char b[4096];
+	int lost = 0;
+	ssize_t n;
+	while ((n = read(inotify, b, sizeof b)) > 0) {
+		forget_lost();
+		for (const char *p = b; p < b + n;) {
+			const struct inotify_event *e = (const void *)p;
+			lost |= e->mask & IN_Q_OVERFLOW;
+			if (e->len && e->name[0] != '.' && !known(e->name))
+				look_at(host, run, e->name);
+			p += sizeof *e + e->len;
+		}
+	}
+	if (lost)
+		look_around(host, run);
+}
+
 static void reap_due(struct ve_host *host, const char *run)
 {
 	int64_t now = now_ms();
@@ -188,6 +220,18 @@ static int next_due_ms(void)
 	return (int)next;
 }
 
+static int sooner(int a, int b)
+{
+	return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
+/* In milliseconds; -1: nothing is due. */
+static int links_due(struct ve_host *host)
+{
+	int ms = ve_reap_links(host);
+	return ms > 0 ? ms : -1;
+}
+
 /* The VE, or the process that reaped it. */
 static void has_ended(size_t i)
 {
@@ -201,22 +245,6 @@ static void has_ended(size_t i)
 	}
 }
 
-/* What was begun in the runtime folder may be a start of one that was lost. */
-static void read_events(void)
-{
-	char events[4096];
-	int any = 0;
-	while (read(inotify, events, sizeof events) > 0)
-		any = 1;
-	for (size_t i = n_watched; any && i-- > 0;) {
-		if (!watched[i].lost)
-			continue;
-		free(watched[i].name);
-		watched[i] = watched[--n_watched];
-		n_lost--;
-	}
-}
-
 static void wait_for_something(struct ve_host *host, const char *run)
 {
 	struct pollfd *p = calloc(n_watched + 1, sizeof *p);
@@ -226,14 +254,12 @@ static void wait_for_something(struct ve_host *host, const char *run)
 	for (size_t i = 0; i < n; i++)
 		p[i] = (struct pollfd){.fd = watched[i].fd, .events = POLLIN};
 	p[n] = (struct pollfd){.fd = inotify, .events = POLLIN};
-	if (poll(p, n + 1, next_due_ms()) > 0) {
+	if (poll(p, n + 1, sooner(next_due_ms(), links_due(host))) > 0) {
 		for (size_t i = n; i-- > 0;)
 			if (p[i].revents)
 				has_ended(i);
-		if (p[n].revents) {
-			read_events();
-			look_around(host, run);
-		}
+		if (p[n].revents)
+			look_at_new(host, run);
 	}
 	free(p);
 	reap_due(host, run);
@@ -287,10 +313,10 @@ int main(int argc, char **argv)
 		return 1;
 	while (!take_lock(lock)) {
 		look_around(host, run);
-		while (n_watched > n_lost)
+		while (n_watched > n_lost || links_due(host) >= 0)
 			wait_for_something(host, run);
 		drop_lock(lock);
-		read_events();
+		look_at_new(host, run);
 		look_around(host, run);
 		if (n_watched == n_lost)
 			break;

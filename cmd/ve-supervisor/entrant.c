@@ -76,6 +76,8 @@ static int entrant_step(const struct wire_step *s, struct boot *b)
 		return join_user_namespace(b);
 	case OP_TIME_NAMESPACE:
 		return time_namespace();
+	case OP_JOIN_NETWORK:
+		return join_network(b);
 	case OP_CLONE_INIT:
 		return clone_init(s->n[0], b);
 	}

@@ -176,6 +176,24 @@ static int mount_step(const struct wire_step *s)
 	return r;
 }
 
+/* In the boot's own /run, which nobody has touched yet. */
+int run_file(int run, const char *path, const char *text)
+{
+	char b[256];
+	size_t n = strlen(path);
+	step_subject = path;
+	if (n >= sizeof b)
+		return -ENAMETOOLONG;
+	memcpy(b, path, n + 1);
+	for (char *p = strchr(b, '/'); p; p = strchr(p + 1, '/')) {
+		*p = 0;
+		if (mkdirat(run, b, 0755) && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return put_at(run, path, text, strlen(text), 0644);
+}
+
 /* With the mounts beneath it, among them `incoming`: what the host mounts there comes in, and nothing goes out. */
 static int bind_run_host(void)
 {
@@ -466,6 +484,10 @@ static int init_step(const struct wire_step *s, struct boot *b)
 		return mask(s0, s->len[0]);
 	case OP_PROC_READ_ONLY:
 		return proc_read_only(s);
+	case OP_RUN_FILE:
+		return live_links ? 0 : run_file(v.run, s0, wire_string(plan, s, 1));
+	case OP_RESOLVER:
+		return resolver(s, v.root, v.run);
 	case OP_PIVOT_ROOT:
 		return pivot();
 	case OP_SHARE_MOUNTS:
@@ -482,6 +504,14 @@ static int init_step(const struct wire_step *s, struct boot *b)
 		return changed ? hostname(live_string(live, changed, 0), changed->n[0]) : hostname(s0, s->n[0]);
 	case OP_LOOPBACK:
 		return loopback();
+	case OP_ADDRESS:
+		return live_links ? 0 : address(s);
+	case OP_LINK_UP:
+		return live_links ? 0 : link_up(s);
+	case OP_ROUTE:
+		return live_links ? 0 : route(s);
+	case OP_LIVE_LINKS:
+		return live_links ? live_network(v.run) : 0;
 	case OP_KEYRING:
 		TRY("session keyring", syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0));
 		return 0;

@@ -38,8 +38,9 @@ static struct keeper {
 	int signals; /* signalfd of SIGTERM: root wants the VE to end, so a reboot would be against its will */
 	int ending;
 	int restarting; /* init ended, and boot.on_exit wants another */
+	int again;      /* a reboot that cannot be done in place: root is to start the VE anew */
 	int on_exit;    /* enum on_exit_policy */
-} k = {.notify = -1, .sync = -1, .pidfd = -1, .console = -1, .server_sock = -1, .boot = {.userns = -1}};
+} k = {.notify = -1, .sync = -1, .pidfd = -1, .console = -1, .server_sock = -1, .boot = {.userns = -1, .netns = -1}};
 
 static int64_t now_ms(void)
 {
@@ -115,6 +116,7 @@ static void write_state(const char *state)
 		{"boot", {k.boot.number}, 1},
 		{"boots", {boots()}, 1},     /* before this start too */
 		{"ran", {k.booted != 0}, 1}, /* whether an init was exec'd at all */
+		{"again", {k.again && !k.ending}, 1},
 		{"started", {since[0].tv_sec, since[1].tv_sec * 1000000000ull + since[1].tv_nsec}, 2},
 	};
 	text_add(&t, "state ");
@@ -187,6 +189,10 @@ static int wait_for_console(void)
 		case SYNC_CONSOLE:
 			k.console = fd;
 			break;
+		case SYNC_NETNS:
+			close(k.boot.netns);
+			k.boot.netns = fd;
+			break;
 		case SYNC_NOTE:
 			report_sync(&m, REPORT_NOTE);
 			break;
@@ -195,6 +201,9 @@ static int wait_for_console(void)
 			break;
 		default:
 			/* Said once, by the step that failed; what follows here is its consequence. */
+			/* The guest deleted an interface: what the VE's root cannot make again, the host's can. */
+			k.again = !k.first && m.err == ENODEV && m.step < plan->nsteps &&
+				  plan->step[m.step].op == OP_JOIN_NETWORK;
 			report_sync(&m, REPORT_FAILED);
 			end_with(1);
 		}
@@ -259,8 +268,8 @@ static int spawn_server(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of ids clears it */
 		/* The locks say that the keeper lives: the server must not hold them beyond its death. */
 		const int keepers[] = {SFD_LOCK, SFD_IDLOCK, SFD_CGROUP_VE, k.boot.cgroup, SFD_PLAN, k.boot.userns,
-			k.pidfd, k.sync, sp[0], k.console, k.signals, k.first ? SFD_REPORT : -1, SFD_EVENTS0,
-			SFD_EVENTS1, SFD_LIVE};
+			k.boot.netns, k.pidfd, k.sync, sp[0], k.console, k.signals, k.first ? SFD_REPORT : -1,
+			SFD_EVENTS0, SFD_EVENTS1, SFD_LIVE};
 		for (size_t i = 0; i < sizeof keepers / sizeof *keepers; i++)
 			if (keepers[i] >= 0)
 				close(keepers[i]);
@@ -386,7 +395,17 @@ static int keeper_step(const struct wire_step *s, struct boot *b)
 	case OP_USER_NAMESPACE:
 		if ((r = open_sync()))
 			return r;
-		return user_namespace(s->n[0], s->n[1], b, &k.entrant);
+		return user_namespace(s->n[0], s->n[1], s->n[2], b, &k.entrant);
+	case OP_NETWORK_NAMESPACE:
+		return network_namespace(b);
+	case OP_LINK:
+		return make_link(s, b);
+	case OP_LINK_RATE:
+		return link_rate(s);
+	case OP_LINK_ADDRESS:
+		return link_address(s);
+	case OP_LINK_ROUTE:
+		return link_route(s);
 	case OP_ATTACH_LAYER:
 		return attach_layer(k.layer[s->n[0] & 15], b->userns, wire_string(plan, s, 0), s->n[1]);
 	case OP_OPEN_MOUNT:

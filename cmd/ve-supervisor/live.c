@@ -4,8 +4,11 @@
 
 static _Alignas(struct live_record) char record[LIVE_SLOT];
 const struct live_record *live;
+static struct live_links links;
+const struct live_links *live_links;
 
 void read_live(void)
 {
 	live = live_read(SFD_LIVE, record);
+	live_links = live_links_read(SFD_LIVE, &links) ? &links : NULL;
 }

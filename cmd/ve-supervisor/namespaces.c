@@ -70,12 +70,13 @@ int private_mounts(uint32_t base)
 
 /*
  * The user namespace is born with the first boot's entrant, which waits for its word before it does anything there: the
- * maps have to be written, and the layers attached, by the one who still has capabilities on the host.
+ * maps have to be written, and the layers attached, by the one who still has capabilities on the host. With `network`
+ * the network namespace is born there too, so that the links can be made while the rest goes on.
  */
-int user_namespace(uint32_t base, uint32_t count, struct boot *b, pid_t *ret_entrant)
+int user_namespace(uint32_t base, uint32_t count, int network, struct boot *b, pid_t *ret_entrant)
 {
 	char path[40], map[48];
-	struct clone_args a = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
+	struct clone_args a = {.flags = CLONE_NEWUSER | (network ? CLONE_NEWNET : 0), .exit_signal = SIGCHLD};
 	pid_t pid = TRY("user namespace", sys_clone3(&a));
 	if (!pid)
 		entrant(b);
@@ -91,6 +92,8 @@ int user_namespace(uint32_t base, uint32_t count, struct boot *b, pid_t *ret_ent
 	TRY("uid_map", write_at(proc, "uid_map", map));
 	TRY("gid_map", write_at(proc, "gid_map", map));
 	b->userns = TRY("ns/user", openat(proc, "ns/user", O_RDONLY | O_CLOEXEC));
+	if (network)
+		b->netns = TRY("ns/net", openat(proc, "ns/net", O_RDONLY | O_CLOEXEC));
 	close(proc);
 	*ret_entrant = pid;
 	return 0;

@@ -14,10 +14,12 @@
 #include "cmd/ve-supervisor/step.h"
 #include "cmd/ve-supervisor/tree.h"
 #include "lib/plan/live.h"
+#include "lib/plan/live_links.h"
 #include "lib/plan/wire_read.h"
 
 extern const struct wire_header *plan;
-extern const struct live_record *live; /* NULL: nothing was set since the start, or this is the first boot */
+extern const struct live_record *live;      /* NULL: nothing was set since the start, or this is the first boot */
+extern const struct live_links *live_links; /* likewise, of interfaces */
 void read_live(void);
 
 #define DEVICES(X)                                                                                                     \
@@ -33,6 +35,7 @@ enum sync_kind {
 	SYNC_GO,
 	SYNC_EXEC,
 	SYNC_FAULT,
+	SYNC_NETNS /* + the network namespace of this boot */,
 	/* server to keeper, of the guest: */
 	SYNC_READY,
 	SYNC_STOPPING,
@@ -44,11 +47,21 @@ struct sync_message {
 	char subject[112];
 };
 
+enum { BOOT_LINKS_MAX = 16 };
+struct boot_link {
+	const char *name; /* inside */
+	uint32_t index;   /* inside; stays over a move into another namespace, and a guest cannot change it */
+	unsigned char mac[6];
+};
+
 struct boot {
 	unsigned number;    /* 1: the first since start */
 	int userns, cgroup; /* the VE's user namespace; this boot's guest root cgroup */
-	int sync;           /* the child's end of the socket pair */
-	int keeper_end;     /* the other one; not the child's business */
+	int netns;          /* the VE's network namespace, where it has interfaces; -1: made with init */
+	struct boot_link link[BOOT_LINKS_MAX];
+	unsigned nlinks;
+	int sync;       /* the child's end of the socket pair */
+	int keeper_end; /* the other one; not the child's business */
 };
 
 int sync_send(int sock, const struct sync_message *m, int fd); /* fd -1: none */
@@ -63,6 +76,15 @@ void fault_point(const struct wire_step *s);
 void entrant(struct boot *b) __attribute__((noreturn));
 void init_of_ve(struct boot *b) __attribute__((noreturn));
 
+/* Steps of the entrant's and init's (network.c). */
+int join_network(struct boot *b);
+int address(const struct wire_step *s);
+int link_up(const struct wire_step *s);
+int route(const struct wire_step *s);
+int live_network(int run); /* instead of these three, and of what the guest finds in /run of them */
+/* Of init's (resolver.c); the VE's root and its /run, before the pivot. */
+int resolver(const struct wire_step *s, int root, int run);
+int run_file(int run, const char *path, const char *text); /* init.c */
 /* Steps of init's (mounts.c). One of the plan's that shows what the keeper attached, or of the record's instead. */
 int show_place(const struct wire_step *s, const struct inside *in, int dev);
 int show_live_places(const struct inside *in, int dev);

@@ -210,10 +210,17 @@ int ve_rename(struct ve *ve, const char *name);
 /* With its disk; the handle is to be closed still. -EBUSY and VE_E_STATE: it runs, and force is 0. */
 int ve_destroy(struct ve *ve, int force);
 /*
- * Removes what a crash left: 1 when there was something, 0 when not. Waits for nobody: -EAGAIN and VE_E_BUSY: somebody
- * is starting, stopping or changing it right now.
+ * Removes what a crash left: 1 when there was something, 0 when not. A VE that ended with a reboot that could not be
+ * carried out in place, since the guest had deleted one of its interfaces, is started anew. Waits for nobody: -EAGAIN
+ * and VE_E_BUSY: somebody is starting, stopping or changing it right now.
  */
 int ve_reap(struct ve *ve);
+/*
+ * Deletes network links of VEs that have ended, which a connection that nobody closes keeps alive with their namespace.
+ * Most go by themselves a moment after their VE, so they are given that. Returns in how many milliseconds to call it
+ * again, 0 when nothing is left. Never fails.
+ */
+int ve_reap_links(struct ve_host *host);
 /*
  * Pollable fd that becomes readable when the VE has stopped; a reboot inside is no stop. -ESRCH and VE_E_STATE: it is
  * not running; -EAGAIN and VE_E_STATE: it is being started. The caller closes it.

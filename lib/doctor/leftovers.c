@@ -16,6 +16,7 @@
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
 #include "lib/doctor/doctor.h"
+#include "lib/net/lease.h"
 #include "lib/run/hooks.h"
 #include "lib/run/run.h"
 
@@ -407,6 +408,36 @@ static int lock_entry(struct doctor *d, const char *folder, const char *name)
 	return 0;
 }
 
+static int drop_lease(struct doctor *d, struct ve *ve, const struct finding *f, struct error *e)
+{
+	char holder[64];
+	if (!lease_is_stale(d->host, f->arg, holder))
+		return -EAGAIN;
+	return unlink(f->path) && errno != ENOENT ? error_sys(e, errno, tried, f->path) : 0;
+}
+
+static int mend_lease(struct doctor *d, const struct finding *f, struct error *e)
+{
+	return f->ve ? locked(d, f, e, drop_lease) : drop_lease(d, NULL, f, e);
+}
+
+static int lease_entry(struct doctor *d, const char *folder, const char *name)
+{
+	char path[PATH_MAX], holder[64];
+	if (FORMAT(path, "%s/%s", folder, name) < 0 || !lease_is_stale(d->host, name, holder) ||
+		(*holder && being_changed(d, holder)))
+		return 0;
+	doctor_found(d, &(struct finding){.kind = "lease",
+				.ve = *holder ? holder : NULL,
+				.path = path,
+				.what = *holder ? "an address that is leased to a VE that has it no more"
+						: "no lease of an address",
+				.action = "remove it",
+				.mend = mend_lease,
+				.arg = name});
+	return 0;
+}
+
 static int mend_id_lock(struct doctor *d, const struct finding *f, struct error *e)
 {
 	cleanup_fd int fd = lock_file(f->path, e, tried);
@@ -488,6 +519,8 @@ void doctor_leftovers(struct doctor *d)
 	cgroups(d);
 	FORMAT(path, "%s/ve", d->host->data);
 	each_entry(path, d, data_entry);
+	FORMAT(path, "%s/net/leases", d->host->data);
+	each_entry(path, d, lease_entry);
 	doctor_nearest(d->host->data, path, sizeof path);
 	each_entry(path, d, probe_entry);
 	FORMAT(path, "%s/.lock", d->host->run);

@@ -120,6 +120,29 @@ int host_make_folders(struct ve_host *host, struct error *e)
 	return 0;
 }
 
+/*
+ * A lock file that is removed with what it guards: whoever got the lock of a file that has no name any more starts
+ * over.
+ */
+int lock_file(const char *path, struct error *e, const char *tried)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct stat held, named;
+		cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return error_sys(e, errno, tried, path);
+		int r = lock_try(fd);
+		if (r == -EAGAIN)
+			return r;
+		if (r < 0)
+			return error_sys(e, -r, tried, path);
+		if (!fstat(fd, &held) && !stat(path, &named) && held.st_ino == named.st_ino &&
+			held.st_dev == named.st_dev)
+			return TAKE_FD(fd);
+	}
+	return error_sys(e, EBUSY, tried, path);
+}
+
 int ve_open(struct ve_host *host, const char *name, struct ve **ret)
 {
 	struct error *e = host_begin(host);

@@ -41,6 +41,10 @@ void host_progress(
 /* Makes etc, data and run with their subfolders, 0700, on demand. */
 int host_make_folders(struct ve_host *host, struct error *e);
 
+/* Makes and locks a file that is removed with what it guards. -EAGAIN when it is held elsewhere (and nothing in `e`).
+ */
+int lock_file(const char *path, struct error *e, const char *tried);
+
 /*
  * Runs a program in a child made by vfork and exec semantics (posix_spawn), waits for it, and gives up when the host
  * handle is cancelled: the child's process group gets SIGTERM, then SIGKILL. `fds`: -1-terminated; fds[i] becomes fd i

@@ -7,73 +7,17 @@
 
 #include "lib/base/file.h"
 #include "lib/base/hash.h"
-#include "lib/base/json.h"
 #include "lib/base/util.h"
+#include "lib/host/conf.h"
 #include "lib/host/ids.h"
-
-static const char tried_conf[] = "read vectl.conf";
-
-enum { POOL_BASE = 0x70000000, POOL_COUNT = 0x10000000 };
-
-/* An object's members are integers of known names, and the object `sub`. What is misspelt is said, not passed over. */
-static int check_members(
-	const struct json *object, const char *const *known, const char *sub, const char *file, struct error *e)
-{
-	for (const struct json *j = object->child; j; j = j->next) {
-		int is_sub = sub && !strcmp(j->key, sub), i = 0;
-		while (known[i] && strcmp(known[i], j->key))
-			i++;
-		if (!is_sub && !known[i])
-			return error_set(e, VE_E_HOST, EINVAL, tried_conf, "settings are idpool.base and idpool.count",
-				"%s:%u:%u: there is no setting `%.64s`", file, j->key_line, j->key_column, j->key);
-		if (j->type != (is_sub ? JSON_OBJECT : JSON_INTEGER))
-			return error_set(e, VE_E_HOST, EINVAL, tried_conf,
-				is_sub ? "write {\"base\": N, \"count\": N}" : "write a plain number",
-				"%s:%u:%u: `%.64s` is no %s", file, j->line, j->column, j->key,
-				is_sub ? "object" : "integer");
-	}
-	return 0;
-}
-
-static int check_conf(const struct json *j, const char *file, struct error *e)
-{
-	static const char *const top[] = {"format", NULL}, *const idpool[] = {"base", "count", NULL};
-	if (j->type != JSON_OBJECT)
-		return error_set(e, VE_E_HOST, EINVAL, tried_conf, "write {\"idpool\": {\"base\": N, \"count\": N}}",
-			"%s:%u:%u: no object", file, j->line, j->column);
-	const struct json *pool = json_get(j, "idpool");
-	int r = check_members(j, top, "idpool", file, e);
-	return r || !pool ? r : check_members(pool, idpool, NULL, file, e);
-}
 
 int id_pool_read(struct ve_host *host, struct id_pool *ret, struct error *e)
 {
-	char path[PATH_MAX];
-	cleanup_free char *text = NULL;
-	cleanup_json struct json *j = NULL;
-	size_t size;
-	struct id_pool p = {POOL_BASE, POOL_COUNT};
-	if (FORMAT(path, "%s/vectl.conf", host->etc) < 0)
-		return error_sys(e, ENAMETOOLONG, tried_conf, host->etc);
-	int r = read_file_at(AT_FDCWD, path, JSON_MAX_BYTES, &text, &size);
-	if (r == -ENOENT) {
-		*ret = p;
-		return 0;
-	}
-	if (r < 0)
-		return error_sys(e, -r, tried_conf, path);
-	if ((r = json_parse(text, size, path, tried_conf, &j, e)) || (r = check_conf(j, path, e)))
-		return r;
-	const struct json *pool = json_get(j, "idpool");
-	int64_t base = json_integer(pool, "base", p.base), count = json_integer(pool, "count", p.count);
-	if (base < 65536 || count < 2 * IDS_COUNT || base % IDS_COUNT || count % IDS_COUNT ||
-		count > (1ll << 31) - base)
-		return error_set(e, VE_E_HOST, EINVAL, tried_conf,
-			"use multiples of 65536 from 65536 to 2147483648, two ranges at least",
-			"%s: idpool.base %lld and idpool.count %lld are no usable range", path, (long long)base,
-			(long long)count);
-	*ret = (struct id_pool){(uint32_t)base, (uint32_t)count};
-	return 0;
+	struct host_conf c;
+	int r = conf_read(host, &c, e);
+	if (!r)
+		*ret = (struct id_pool){c.idpool.base, c.idpool.count};
+	return r;
 }
 
 int ids_lock(struct ve_host *host, struct error *e)

@@ -47,5 +47,11 @@ void plan_guest_open(struct builder *b);
 void plan_guest_attach(struct builder *b);
 void plan_first_boot_open(struct builder *b);
 void plan_first_boot(struct builder *b);
+int plan_has_links(const struct builder *b); /* the VE has, or may get, interfaces of vectl's making */
+void plan_network_host(struct builder *b);
+void plan_links(struct builder *b);
+void plan_network_inside(struct builder *b);
+void plan_networkd(struct builder *b);
+void plan_resolver(struct builder *b);
 
 #endif

@@ -160,6 +160,7 @@ static void host_part(struct builder *b)
 	s->n[0] = 512 << 10;
 	plan_set_text(b, plan_add(b, OP_CONTROL_SOCKET), 0, "%s/control", in->run_dir);
 	plan_set_text(b, plan_add(b, OP_SECCOMP_COMPILE), 0, "%s", seccomp_profile(b));
+	plan_network_host(b);
 	s = plan_add(b, OP_SPAWN_SUPERVISOR);
 	plan_set_text(b, s, 0, "%s", in->supervisor);
 	plan_set_text(b, s, 1, "%s/supervisor", b->cgroup);
@@ -188,7 +189,9 @@ static void keeper_part(struct builder *b)
 		s = plan_add(b, OP_USER_NAMESPACE);
 		s->n[0] = in->ids.base;
 		s->n[1] = IDS_COUNT;
+		s->n[2] = plan_has_links(b);
 	}
+	plan_links(b);
 	s = plan_add(b, OP_ATTACH_LAYER);
 	s->n[2] = !privileged(b);
 	plan_set_text(b, s, 0, "/u");
@@ -209,9 +212,13 @@ static void entrant_part(struct builder *b)
 {
 	if (!privileged(b))
 		plan_add(b, OP_JOIN_USER_NAMESPACE);
+	int64_t fresh = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	if (plan_has_links(b))
+		plan_add(b, OP_JOIN_NETWORK);
+	else
+		fresh |= CLONE_NEWNET;
 	plan_add(b, OP_TIME_NAMESPACE);
-	plan_add(b, OP_CLONE_INIT)->n[0] =
-		CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	plan_add(b, OP_CLONE_INIT)->n[0] = fresh;
 }
 
 /* In order: proc and sysfs while the minimal root's whole ones are still in sight, the rest for what comes after it. */
@@ -288,6 +295,8 @@ static void init_mounts(struct builder *b)
 	plan_bind_mounts(b);
 	plan_add(b, OP_LIVE_PLACES);
 	plan_first_boot_open(b);
+	plan_networkd(b);
+	plan_resolver(b);
 	plan_add(b, OP_PIVOT_ROOT);
 	plan_add(b, OP_SHARE_MOUNTS);
 	plan_first_boot(b);
@@ -375,6 +384,7 @@ static void init_part(struct builder *b)
 	init_mounts(b);
 	plan_hostname(b);
 	plan_add(b, OP_LOOPBACK);
+	plan_network_inside(b);
 	plan_add(b, OP_KEYRING);
 	plan_rlimits(b);
 	plan_add(b, OP_BOUNDING_SET)->n[0] = (int64_t)in->caps;

@@ -9,6 +9,7 @@
 #include "lib/base/json.h"
 #include "lib/host/facts.h"
 #include "lib/host/ids.h"
+#include "lib/net/net.h"
 #include "lib/plan/wire.h"
 #include "lib/spec/spec.h"
 
@@ -31,6 +32,10 @@ struct plan_input {
 	const char *supervisor; /* path of the program */
 	const struct plan_device *devices;
 	size_t ndevices;
+	const struct net_interface *interfaces; /* what net.* comes to */
+	size_t ninterfaces;
+	const char *resolver;         /* text of the guest's resolv.conf; NULL: none */
+	const struct net_own *own;    /* vectl's own network; NULL: no interface is on its bridge */
 	const unsigned char *exposed; /* of each of spec_mounts: every user of the host reaches its files; NULL: none */
 	struct id_range ids;
 	unsigned listen_fds;  /* how many init gets (sd_listen_fds) */

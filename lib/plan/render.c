@@ -112,7 +112,8 @@ static void capability_names(uint64_t mask, char *buf, size_t size)
 		snprintf(buf, size, "none");
 }
 
-/* What stands for `kind` and a number in an operation's text: n decimal, x hexadecimal, and names of what it is. */
+/* What stands for `kind` and a number in an operation's text: n decimal, x hexadecimal, m as a hardware address, and
+ * names of what it is. */
 static void number_text(char kind, int64_t n, char *buf, size_t size)
 {
 	switch (kind) {
@@ -124,6 +125,11 @@ static void number_text(char kind, int64_t n, char *buf, size_t size)
 		break;
 	case 'c':
 		capability_names((uint64_t)n, buf, size);
+		break;
+	case 'm':
+		snprintf(buf, size, "%02x:%02x:%02x:%02x:%02x:%02x", (unsigned)(n >> 40 & 255),
+			(unsigned)(n >> 32 & 255), (unsigned)(n >> 24 & 255), (unsigned)(n >> 16 & 255),
+			(unsigned)(n >> 8 & 255), (unsigned)(n & 255));
 		break;
 	case 'r':
 		if (n >= 0 && (size_t)n < ARRAY_SIZE(resources))
@@ -160,7 +166,7 @@ void plan_step_text(const struct plan_step *s, char *buf, size_t size)
 		else if (word && k >= 0 && *d == 's') {
 			add_string(&p, end, s->s[k] ? s->s[k] : "", s->len[k]);
 			d++;
-		} else if (word && k >= 0 && strchr("nxafcr", *d)) {
+		} else if (word && k >= 0 && strchr("nxafcrm", *d)) {
 			number_text(*d, s->n[k], number, sizeof number);
 			add_string(&p, end, number, strlen(number));
 			d++;

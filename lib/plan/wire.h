@@ -43,7 +43,8 @@ enum plan_actor {
 	X(RUN_HOST, KEEPER, "run-host",                                                                                \
 		"fill /run/host: container-manager s0, uuid s1, notify socket{0&1, credentials}")                      \
 	X(USER_NAMESPACE, KEEPER, "user-namespace",                                                                    \
-		"make the user namespace with the entrant in it, map 0 to n0 for n1 ids")                              \
+		"make the user namespace{2&1, and the network namespace,} with the entrant in it, map 0 to n0 for n1 " \
+		"ids")                                                                                                 \
 	X(ATTACH_LAYER, KEEPER, "attach-layer", "attach layer n0 at s0{1&1, read-only}{2&1, id-mapped}")               \
 	X(ENTER, KEEPER, "enter", "let the entrant go")                                                                \
 	X(SPAWN_SERVER, KEEPER, "spawn-server", "start the supervisor process, confine it")                            \
@@ -90,7 +91,27 @@ enum plan_actor {
 	X(DEVICE_NODE, KEEPER, "device-node", "make s0, the device s1 (s2), mode x0, owner n1 and group n2 of the VE") \
 	X(DEVICE, INIT, "device", "show s0 at /dev/s1")                                                                \
 	X(LIVE, INIT, "live", "at a reboot: sysctl, hostname, rlimit and on-exit as they were set while the VE ran")   \
-	X(LIVE_PLACES, INIT, "live-places", "at a reboot: mounts and devices as they were set while the VE ran")
+	X(LIVE_PLACES, INIT, "live-places", "at a reboot: mounts and devices as they were set while the VE ran")       \
+	X(BRIDGE, CALLER, "bridge",                                                                                    \
+		"make sure of the bridge s0{0&1, with the addresses s1, and that the host forwards}")                  \
+	X(FIREWALL, CALLER, "firewall", "let the links s0 through, as net.* allows; all else of theirs is dropped")    \
+	X(FORWARDING, CALLER, "forwarding", "make sure that the host forwards packets")                                \
+	X(NETWORK_NAMESPACE, KEEPER, "network-namespace", "make the VE's network namespace")                           \
+	X(LINK, KEEPER, "link",                                                                                        \
+		"make the link s0 and its other end s1 (m1) in the VE{2&1, on the bridge }s2{2&2, which "              \
+		"learns no other address there}{2&4, and let the host's loopback through}")                            \
+	X(LINK_ADDRESS, KEEPER, "link-address", "give the host's end s0 the address s1")                               \
+	X(LINK_ROUTE, KEEPER, "link-route", "route s1 to s0")                                                          \
+	X(JOIN_NETWORK, ENTRANT, "join-network",                                                                       \
+		"be in the VE's network namespace; at a reboot make another, and take the interfaces along")           \
+	X(ADDRESS, INIT, "address", "give s0 the address s1")                                                          \
+	X(LINK_UP, INIT, "link-up", "bring s0 up")                                                                     \
+	X(ROUTE, INIT, "route", "send what has no other way to s1 on s0")                                              \
+	X(RUN_FILE, INIT, "run-file", "write /run/s0")                                                                 \
+	X(RESOLVER, INIT, "resolver", "write /etc/resolv.conf{0&1, also where the guest has written its own}")         \
+	X(LINK_RATE, KEEPER, "link-rate",                                                                              \
+		"let n0 bits a second through s0 to the VE, and from it n1 by way of s1; 0: all")                      \
+	X(LIVE_LINKS, INIT, "live-links", "at a reboot: interfaces as they were set while the VE ran")
 
 /* The numbers of the trees that OPEN_LAYER clones. */
 enum plan_layer { LAYER_DISK, LAYER_IMAGE, LAYER_FIRST_BOOT = 14, LAYER_CREDENTIALS = 15 };
@@ -104,6 +125,7 @@ enum plan_op {
 
 enum on_exit_policy { ON_EXIT_RESTART = 1, ON_EXIT_RESTART_FAILED = 2 };
 
+enum link_flags { LINK_BRIDGED = 1, LINK_FILTERED = 2, LINK_LOOPBACK = 4 };
 enum attach_flags { ATTACH_IDMAP = 1, ATTACH_RECURSIVE = 2 };
 enum { PLAN_MOUNTS_MAX = 64, PLAN_DEVICES_MAX = 32 };
 /* Numbers of mounts and devices in the minimal root: the plan's first; while one takes another's place both are there.

@@ -5,8 +5,10 @@
 
 #include "lib/base/file.h"
 #include "lib/base/util.h"
+#include "lib/net/net.h"
 #include "lib/run/event.h"
 #include "lib/run/live.h"
+#include "lib/run/network.h"
 #include "lib/run/run.h"
 
 static int load_file(struct ve *ve, const char *file, struct spec **ret, struct error *e)
@@ -136,13 +138,13 @@ int ve_get_json(struct ve *ve, char **ret_json)
 }
 
 /* A change of userns.base moves the VE to other host ids; nothing on disk knows them. */
-static int save_changed(struct ve *ve, struct spec *s, struct error *e)
+static int save_with_ids(struct ve *ve, struct spec *s, struct error *e)
 {
 	struct id_range now, next;
 	struct runtime rt;
 	char path[PATH_MAX], text[16];
-	int r = spec_check(s, e);
-	if (r || (r = ids_of(ve, &now, e)))
+	int r = ids_of(ve, &now, e);
+	if (r)
 		return r;
 	uint32_t want = (uint32_t)spec_integer(s, "userns.base", 0);
 	if (want == now.base)
@@ -168,6 +170,37 @@ static int save_changed(struct ve *ve, struct spec *s, struct error *e)
 	if ((r = spec_put(s, "userns.base", text, e)) || (r = ids_link(dir, &next, e)))
 		return r;
 	return spec_save(ve, s, e);
+}
+
+/* What neither the spec nor a VE that runs has any more; where it is not known what that has, it keeps all. */
+static void give_back_addresses(struct ve *ve, const struct spec *s)
+{
+	cleanup_spec struct spec *running = NULL;
+	struct error ignored = {0};
+	struct runtime rt;
+	if (!runtime_read(ve->host, ve->name, &rt, &ignored) && (!rt.alive || !live_spec(ve, &running)))
+		net_release(ve, s, running, &ignored);
+}
+
+/* Addresses that a change asks for are the VE's before it is saved, and what it gives up is free after that. */
+static int save_changed(struct ve *ve, struct spec *s, struct error *e)
+{
+	cleanup_spec struct spec *before = NULL;
+	char path[PATH_MAX];
+	int r = spec_check(s, e);
+	if (r || (r = spec_load(ve, &before, e)))
+		return r;
+	if (net_same(before, s))
+		return save_with_ids(ve, s, e);
+	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
+	cleanup_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_sys(e, errno, "set", path);
+	r = net_take(ve, dir, s, e);
+	if (!r)
+		r = save_with_ids(ve, s, e);
+	give_back_addresses(ve, r ? before : s);
+	return r;
 }
 
 static int change(struct ve *ve, const char *const *items, int (*fn)(struct spec *s, const char *item, struct error *e))
@@ -261,9 +294,12 @@ static int show_plan(struct ve *ve, int (*show)(const struct plan *p, char **ret
 	struct error *e = host_begin(ve->host);
 	cleanup_spec struct spec *s = NULL;
 	cleanup_plan struct plan *p = NULL;
+	cleanup_network struct network n = {0};
 	int r = spec_load(ve, &s, e);
 	if (!r)
-		r = plan_of(ve, s, 0, &p, e);
+		r = network_of(ve, s, 0, &n, e);
+	if (!r)
+		r = plan_of(ve, s, &n, 0, &p, e);
 	return error_of(ve, e, r ? r : show(p, ret_text, e));
 }
 

@@ -6,10 +6,12 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
 #include "lib/image/image.h"
+#include "lib/net/net.h"
 #include "lib/run/event.h"
 #include "lib/run/first_boot.h"
 #include "lib/run/run.h"
@@ -38,7 +40,7 @@ static int assign(struct spec *s, const char *assignment, struct error *e)
 	return spec_assign(s, assignment, e);
 }
 
-static int make_spec(const char *name, const struct ve_create_options *o, struct spec **ret, struct error *e)
+static int make_spec(struct ve *ve, const struct ve_create_options *o, struct spec **ret, struct error *e)
 {
 	cleanup_spec struct spec *s = NULL;
 	int r = 0;
@@ -49,7 +51,7 @@ static int make_spec(const char *name, const struct ve_create_options *o, struct
 	for (const char *const *a = o->assignments; !r && a && *a; a++)
 		r = assign(s, *a, e);
 	if (!r)
-		r = spec_put(s, "name", name, e);
+		r = spec_put(s, "name", ve->name, e);
 	if (!r)
 		r = put_uuid(s, e);
 	if (!r && o->hostname)
@@ -59,6 +61,8 @@ static int make_spec(const char *name, const struct ve_create_options *o, struct
 	if (!r && !spec_string(s, "image"))
 		r = error_set(e, VE_E_USAGE, EINVAL, tried,
 			"name one with --image; `vectl image list` shows those that there are", "no image was named");
+	if (!r)
+		r = net_defaults(ve->host, s, e);
 	if (!r)
 		r = spec_check(s, e);
 	if (r)
@@ -76,15 +80,12 @@ static int check_init(struct ve_host *host, const struct spec *s, const char *id
 	return r < 0 ? r : 0;
 }
 
-/* Everything in a folder of another name, renamed at the end: a VE is there whole or not at all. */
+/* Everything in a folder of another name, renamed at the end: a VE is there whole or not at all. With the ids' lock. */
 static int fill_folder(struct ve *ve, int dir, struct spec *s, const struct ve_create_options *o, const char *id,
 	const char *path, struct error *e)
 {
 	struct id_range ids;
 	char text[16];
-	cleanup_fd int lock = ids_lock(ve->host, e);
-	if (lock < 0)
-		return lock;
 	int r = ids_pick(ve->host, (uint32_t)spec_integer(s, "userns.base", 0), NULL, &ids, e);
 	if (r)
 		return r;
@@ -93,7 +94,7 @@ static int fill_folder(struct ve *ve, int dir, struct spec *s, const struct ve_c
 		return r;
 	if ((r = image_hold(ve->host, spec_string(s, "image"), id, dir, e)) || (r = check_init(ve->host, s, id, e)))
 		return r;
-	if ((r = first_boot_write(ve->host, dir, id, o, e)))
+	if ((r = first_boot_write(ve->host, dir, id, o, e)) || (r = net_take(ve, dir, s, e)))
 		return r;
 	cleanup_free char *json = NULL;
 	if ((r = spec_write(s, &json, e)))
@@ -103,11 +104,21 @@ static int fill_folder(struct ve *ve, int dir, struct spec *s, const struct ve_c
 	return disk_prepare(path, e);
 }
 
+/* A VE's folder under another name than its own: with it go its leases. Under the lock of the VE's name. */
+static int remove_folder(struct ve_host *host, const char *path)
+{
+	struct error ignored = {0};
+	cleanup_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir >= 0)
+		net_release_in(host, dir, NULL, NULL, &ignored);
+	return remove_tree_at(AT_FDCWD, path);
+}
+
 /* What a killed create or destroy left, of whatever VE that nobody is changing now. */
 static void sweep(struct ve_host *host, const char *except)
 {
 	static const char *const prefix[] = {".create-", ".destroy-"};
-	char path[PATH_MAX];
+	char path[PATH_MAX], folder[PATH_MAX];
 	FORMAT(path, "%s/ve", host->data);
 	DIR *d = opendir(path);
 	struct dirent *de;
@@ -119,7 +130,8 @@ static void sweep(struct ve_host *host, const char *except)
 			struct error ignored = {0};
 			FORMAT(path, "%s/.lock/%s", host->run, name);
 			cleanup_fd int lock = lock_file(path, &ignored, tried);
-			if (lock >= 0 && remove_tree_at(dirfd(d), de->d_name) >= 0)
+			FORMAT(folder, "%s/ve/%s", host->data, de->d_name);
+			if (lock >= 0 && remove_folder(host, folder) >= 0)
 				unlink(path);
 		}
 	if (d)
@@ -133,11 +145,18 @@ static int create_folder(
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
 	FORMAT(temporary, "%s/ve/.create-%s", ve->host->data, ve->name);
 	sweep(ve->host, ve->name);
-	int r = remove_tree_at(AT_FDCWD, temporary); /* of a create that was killed */
+	int r = remove_folder(ve->host, temporary); /* of a create that was killed */
 	if (r < 0)
 		return error_sys(e, -r, tried, temporary);
 	if (mkdir(temporary, 0700))
 		return error_sys(e, errno, tried, temporary);
+	/* Until it has its name: who looks for free ids reads folder after folder, and would miss one that is renamed.
+	 */
+	cleanup_fd int ids = ids_lock(ve->host, e);
+	if (ids < 0) {
+		remove_folder(ve->host, temporary);
+		return ids;
+	}
 	cleanup_fd int dir = open(temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = dir < 0 ? error_sys(e, errno, tried, temporary) : fill_folder(ve, dir, s, o, id, temporary, e);
 	if (!r && host_cancelled(ve->host, e))
@@ -147,10 +166,11 @@ static int create_folder(
 		jw_string(w, "image", spec_string(s, "image"));
 		event_end_in(temporary, w);
 	}
+	fault_point("create", 1);
 	if (!r && (fsync(dir) || rename(temporary, path)))
 		r = error_sys(e, errno, tried, path);
 	if (r)
-		remove_tree_at(AT_FDCWD, temporary);
+		remove_folder(ve->host, temporary);
 	return r;
 }
 
@@ -182,7 +202,7 @@ static int create(struct ve *ve, const struct ve_create_options *o, struct error
 	cleanup_free char *imported = NULL;
 	char path[PATH_MAX];
 	struct stat st;
-	int r = make_spec(ve->name, o, &s, e);
+	int r = make_spec(ve, o, &s, e);
 	if (r || (r = first_boot_check(o, e)))
 		return r;
 	cleanup_fd int lock = change_lock_new(ve, e);
@@ -232,6 +252,7 @@ static int destroy(struct ve *ve, int force, struct error *e)
 {
 	struct runtime rt;
 	char path[PATH_MAX], gone[PATH_MAX], lock_path[PATH_MAX];
+	cleanup_fd int closed_last = -EBADF;
 	/* All of it under the lock: nobody starts, stops or destroys it in between. */
 	cleanup_fd int lock = change_lock(ve, e);
 	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
@@ -244,20 +265,26 @@ static int destroy(struct ve *ve, int force, struct error *e)
 		struct error ignored = {0};
 		cleanup_fd int keeper = runtime_open_keeper(ve, &rt, &ignored),
 			       init = runtime_open_init(ve, &rt, &ignored);
-		if ((r = end_now(ve, &rt, init, keeper, e)) < 0)
+		if ((r = end_now(ve, &rt, init, keeper, &closed_last, e)) < 0)
 			return r;
 	}
 	if ((r = undo(ve, e)))
 		return r;
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
 	FORMAT(gone, "%s/ve/.destroy-%s", ve->host->data, ve->name);
-	if ((r = remove_tree_at(AT_FDCWD, gone)) < 0)
+	if ((r = remove_folder(ve->host, gone)) < 0)
 		return error_sys(e, -r, "destroy", gone);
 	event_log(ve, "destroyed"); /* for who follows the log, which goes with the VE */
 	/* One rename, and it is gone for everybody; what follows may be killed and is done again by whoever comes by.
 	 */
 	if (rename(path, gone))
 		return error_sys(e, errno, "destroy", path);
+	fault_point("destroy", 1);
+	/* Its leases while the lock is still that of its name. */
+	cleanup_fd int dir = open(gone, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	struct error ignored = {0};
+	if (dir >= 0)
+		net_release_in(ve->host, dir, NULL, NULL, &ignored);
 	FORMAT(lock_path, "%s/.lock/%s", ve->host->run, ve->name);
 	unlink(lock_path);
 	r = remove_tree_at(AT_FDCWD, gone);

@@ -11,6 +11,7 @@
 #include "lib/cgroup/cgroup.h"
 #include "lib/confine/confine.h"
 #include "lib/net/links.h"
+#include "lib/run/network.h"
 #include "lib/run/proc.h"
 #include "lib/run/run.h"
 
@@ -73,6 +74,20 @@ static void write_memory(struct json_writer *w, const struct runtime *rt)
 		jw_integer(w, "memory", memory);
 }
 
+/* In the order of the interfaces' names, and of the spec. */
+static void write_addresses(struct json_writer *w, struct ve *ve, const struct json *s)
+{
+	char path[PATH_MAX];
+	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
+	cleanup_fd int dir = json_get(s, "net") ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (dir >= 0) {
+		net_addresses_json(dir, w, "addresses");
+		return;
+	}
+	jw_array(w, "addresses");
+	jw_end(w);
+}
+
 /*
  * What list and info have in common, from ve.json as a plain tree: a list of a thousand checks no keys. One that cannot
  * be read does not hide the VE: its error stands there instead.
@@ -104,8 +119,7 @@ static void write_ve(
 		jw_null(w, "uptime");
 	}
 	write_memory(w, rt);
-	jw_array(w, "addresses");
-	jw_end(w);
+	write_addresses(w, ve, s);
 	const char *suspended = json_string(s, "suspended");
 	if (suspended)
 		jw_string(w, "suspended", suspended);
@@ -307,7 +321,9 @@ int ve_info_json(struct ve *ve, char **ret_json)
 		(r = ids_of(ve, &ids, e)))
 		return error_of(ve, e, r);
 	struct error no_plan = {0};
-	plan_of(ve, s, 0, &p, &no_plan);
+	cleanup_network struct network n = {0};
+	if (!network_of(ve, s, 0, &n, &no_plan))
+		plan_of(ve, s, &n, 0, &p, &no_plan);
 	struct json_writer *w = jw_new(1);
 	if (!w)
 		return error_of(ve, e, error_sys(e, ENOMEM, "info", "memory"));

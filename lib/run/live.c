@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -22,12 +21,14 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "lib/base/fault.h"
 #include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/confine/devices.h"
 #include "lib/plan/live.h"
 #include "lib/run/devices.h"
 #include "lib/run/hooks.h"
+#include "lib/run/live_network.h"
 #include "lib/run/places.h"
 #include "lib/run/spawn.h"
 
@@ -54,24 +55,12 @@ struct change_set {
 	int full;
 };
 
-/* In builds for the kill tests: VECTL_FAULT=live:N dies at the N-th of these points. */
-static void fault_point(unsigned n)
-{
-#if VE_FAULTS
-	const char *v = getenv("VECTL_FAULT");
-	if (v && !strncmp(v, "live:", 5) && strtoul(v + 5, NULL, 10) == n)
-		raise(SIGKILL);
-#else
-	(void)n;
-#endif
-}
-
 /* ---- what differs */
 
 static int is_applied(const char *path)
 {
 	const struct spec_key *row = spec_find_key(path);
-	return row && row->flags & SPEC_APPLIED;
+	return row && row->flags & SPEC_APPLIED && strncmp(path, "net.", 4); /* those: live_network.c */
 }
 
 static int differs(const struct spec *a, const struct spec *b, const char *path)
@@ -127,7 +116,7 @@ static int save_running(struct ve *ve, const struct spec *s, struct error *e)
 	return r < 0 ? error_sys(e, -r, tried, path) : 0;
 }
 
-static int load_running(struct ve *ve, struct spec **ret)
+int live_spec(struct ve *ve, struct spec **ret)
 {
 	struct error ignored = {0};
 	cleanup_free char *text = NULL;
@@ -466,7 +455,7 @@ static int apply_to_boots(struct change_set *c, int fd)
 			places_wait(c->places, NULL);
 		r = is_asked(c) && rt.init ? apply(c, &rt) : 0;
 		if (!r) {
-			fault_point(3);
+			fault_point("live", 3);
 			/* Each time: what waits may differ. */
 			r = write_record(c, fd, PLACES_AFTER, c->resources);
 		}
@@ -580,13 +569,13 @@ static int bring(
 		(r = write_record(c, NOWHERE, PLACES_BEFORE, ~0u)) || (r = make_request(c)) ||
 		(r = save_running(ve, c->next, e)))
 		return r;
-	fault_point(1);
+	fault_point("live", 1);
 	if (places_differ(c->places))
 		r = write_record(c, fd, PLACES_BEFORE, 0);
-	fault_point(2);
+	fault_point("live", 2);
 	if (!r && !(r = change_hooks(c, c->next, e)) && !(r = filter_devices(c, c->next, e)))
 		r = apply_to_boots(c, fd);
-	fault_point(4);
+	fault_point("live", 4);
 	if (r >= 0) {
 		/* It has come about, whatever fails from here on. */
 		r = places_differ(c->places) ? settle_places(c) : 0;
@@ -607,6 +596,16 @@ static int bring(
 	return r;
 }
 
+/* Interfaces first: what the VE runs with is theirs to write, too. */
+static int bring_all(struct ve *ve, const struct spec *before, const struct spec *to, struct error *e)
+{
+	cleanup_spec struct spec *running = NULL;
+	int r = live_network(ve, to, e);
+	if (r || live_spec(ve, &running))
+		return r;
+	return bring(ve, before, running, to, e);
+}
+
 int live_save(struct ve *ve, const struct spec *s, struct error *e)
 {
 	cleanup_spec struct spec *running = NULL, *before = NULL;
@@ -615,11 +614,13 @@ int live_save(struct ve *ve, const struct spec *s, struct error *e)
 	int r = runtime_read(ve->host, ve->name, &rt, e);
 	if (r)
 		return r;
-	if (!rt.alive || load_running(ve, &running))
+	if (!rt.alive || live_spec(ve, &running))
 		return spec_save(ve, s, e);
-	if ((r = spec_load(ve, &before, e)) || (r = bring(ve, before, running, s, e)) || !(r = spec_save(ve, s, e)))
+	if ((r = spec_load(ve, &before, e)))
 		return r;
+	if (!(r = bring_all(ve, before, s, e)) && !(r = spec_save(ve, s, e)))
+		return 0;
 	struct error ignored = {0};
-	bring(ve, before, s, running, &ignored);
+	bring_all(ve, before, running, &ignored);
 	return r;
 }

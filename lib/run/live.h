@@ -10,4 +10,7 @@
  */
 int live_save(struct ve *ve, const struct spec *s, struct error *e);
 
+/* What a VE runs with. Negative, and nothing said, where that is not known. */
+int live_spec(struct ve *ve, struct spec **ret);
+
 #endif

@@ -5,29 +5,17 @@
  * its place is read instead of the old one (spec_load), so that no reader ever sees a VE under a name that is not its.
  */
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "config.h"
+#include "lib/base/fault.h"
 #include "lib/base/file.h"
 #include "lib/base/util.h"
+#include "lib/net/net.h"
 #include "lib/run/event.h"
 #include "lib/run/run.h"
 
 static const char tried[] = "rename";
-
-/* In builds for the kill tests: VECTL_FAULT=rename:N dies at the N-th of these points. */
-static void fault_point(unsigned n)
-{
-#if VE_FAULTS
-	const char *v = getenv("VECTL_FAULT");
-	if (v && !strncmp(v, "rename:", 7) && strtoul(v + 7, NULL, 10) == n)
-		raise(SIGKILL);
-#else
-	(void)n;
-#endif
-}
 
 /* An explicit host name is kept; one that only repeats the VE's name follows it, as the unset one does by itself. */
 static int renamed_spec(struct ve *ve, const char *name, char **ret, struct error *e)
@@ -62,8 +50,9 @@ static int check_target(struct ve *ve, struct ve *target, struct error *e)
 	return rt.present ? undo(target, e) : 0;
 }
 
-static int move_folder(struct ve *ve, const char *name, struct error *e)
+static int move_folder(struct ve *ve, struct ve *target, struct error *e)
 {
+	const char *name = target->name;
 	char from[PATH_MAX], to[PATH_MAX], top[PATH_MAX];
 	cleanup_free char *json = NULL;
 	FORMAT(from, "%s/ve/%s", ve->host->data, ve->name);
@@ -76,21 +65,28 @@ static int move_folder(struct ve *ve, const char *name, struct error *e)
 	int r = renamed_spec(ve, name, &json, e);
 	if (r)
 		return r;
-	fault_point(1);
+	fault_point("rename", 1);
 	if ((r = write_file_atomic_at(dir, SPEC_RENAMED, json, strlen(json), 0600)) < 0)
 		return error_sys(e, -r, tried, SPEC_RENAMED);
-	fault_point(2);
+	fault_point("rename", 2);
+	/* Who looks for free ids meanwhile reads folder after folder, and would miss this one. */
+	cleanup_fd int ids = ids_lock(ve->host, e);
+	if (ids < 0) {
+		unlinkat(dir, SPEC_RENAMED, 0);
+		return ids;
+	}
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE)) {
 		r = error_sys(e, errno, tried, to);
 		unlinkat(dir, SPEC_RENAMED, 0);
 		return r;
 	}
-	fault_point(3);
+	fault_point("rename", 3);
 	/* From here on it has the new name; what fails now is made good by spec_load and the next change. */
 	fsync(parent);
 	if (!renameat(dir, SPEC_RENAMED, dir, "ve.json"))
 		fsync(dir);
-	fault_point(4);
+	fault_point("rename", 4);
+	net_renamed(target, dir);
 	struct json_writer *w = event_begin("renamed");
 	jw_string(w, "from", ve->name);
 	jw_string(w, "to", name);
@@ -121,7 +117,7 @@ static int rename_locked(struct ve *ve, struct ve *target, struct error *e)
 			ve_state_name(rt.state));
 	if ((rt.present && (r = undo(ve, e))) || (r = check_target(ve, target, e)))
 		return r;
-	return move_folder(ve, target->name, e);
+	return move_folder(ve, target, e);
 }
 
 /* Both names are locked, in one order, so that two renames never wait for each other. */

@@ -13,8 +13,10 @@
 int spec_load(struct ve *ve, struct spec **ret, struct error *e);
 int spec_save(struct ve *ve, const struct spec *s, struct error *e);
 
-/* The plan of the VE's next start, from its spec and this host's facts. */
-int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct plan **ret, struct error *e);
+/* The plan of the VE's next start, from its spec, what its net.* comes to, and this host's facts. */
+struct network;
+int plan_of(struct ve *ve, const struct spec *s, const struct network *n, unsigned listen_fds, struct plan **ret,
+	struct error *e);
 
 /* What to do about a step of the plan that failed, by enum plan_op and errno; NULL: nothing in particular. */
 const char *start_remedy(int op, int err);
@@ -28,12 +30,8 @@ int settle(struct ve *ve, struct runtime *rt, struct error *e);
 /* A pidfd of the VE's keeper, checked. */
 int runtime_open_keeper(struct ve *ve, const struct runtime *rt, struct error *e);
 
-/* Makes and locks a file that is removed with what it guards. -EAGAIN when it is held elsewhere (and nothing in `e`).
- */
-int lock_file(const char *path, struct error *e, const char *tried);
-
 /* Ends a VE at once, its init unasked: with the change lock held. init, keeper: pidfds, or negative. */
-int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, struct error *e);
+int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, int *ret_socket, struct error *e);
 
 /* Undoes what a start of the VE left, from the undo record; twice does no harm. With the change lock held. */
 int undo(struct ve *ve, struct error *e);

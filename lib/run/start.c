@@ -14,12 +14,14 @@
 #include "lib/cgroup/cgroup.h"
 #include "lib/confine/confine.h"
 #include "lib/confine/devices.h"
+#include "lib/net/net.h"
 #include "lib/run/devices.h"
 #include "lib/run/event.h"
 #include "lib/run/first_boot.h"
 #include "lib/run/foresee.h"
 #include "lib/run/hooks.h"
 #include "lib/run/mounts.h"
+#include "lib/run/network.h"
 #include "lib/run/run.h"
 #include "lib/run/spawn.h"
 #include "lib/storage/disk.h"
@@ -28,6 +30,7 @@ struct launch {
 	struct ve *ve;
 	const struct plan *plan;
 	const struct spec *spec;
+	const struct network *network;
 	struct error *e;
 	uint32_t fault_step;
 	char cgroup[512];
@@ -257,6 +260,17 @@ static int run_pre_start(struct launch *l)
 	return r;
 }
 
+static int network(struct launch *l, const struct plan_step *s)
+{
+	cleanup_fd int dir = runtime_open_dir(l->ve->host, l->ve->name);
+	if (dir < 0)
+		return failed(l, s, -dir, l->ve->host->run, NULL);
+	int r = network_step(l->ve, s, l->network, dir, l->e);
+	if (r < 0)
+		snprintf(l->e->step, sizeof l->e->step, "%s", plan_op_name(s->op));
+	return r;
+}
+
 static int caller_step(struct launch *l, const struct plan_step *s)
 {
 	switch (s->op) {
@@ -280,6 +294,10 @@ static int caller_step(struct launch *l, const struct plan_step *s)
 		return control_socket(l, s);
 	case OP_SECCOMP_COMPILE:
 		return seccomp_compile(l, s);
+	case OP_BRIDGE:
+	case OP_FORWARDING:
+	case OP_FIREWALL:
+		return network(l, s);
 	case OP_SPAWN_SUPERVISOR:
 		return spawn_supervisor(l, s);
 	default:
@@ -300,6 +318,14 @@ static const struct {
 	{OP_EXEC, ENOENT, "check the image's init, or set another: vectl set NAME init=/path"},
 	{OP_EXEC, EACCES, "check the image's init, or set another: vectl set NAME init=/path"},
 	{OP_EXEC, ENOEXEC, "check the image's init, or set another: vectl set NAME init=/path"},
+	{OP_LINK, ENODEV, "`ip link` shows the bridges that there are: set another net.IF.link"},
+	{OP_LINK, EXFULL, "a bridge has at most 1024 ports: set net.IF.type=routed"},
+	{OP_LINK_RATE, ENOENT,
+		"this kernel lacks what limits a rate: modprobe it, or unset net.IF.rate_in and rate_out"},
+	{OP_LINK_RATE, EOPNOTSUPP,
+		"this kernel lacks what limits a rate: modprobe it, or unset net.IF.rate_in and rate_out"},
+	{OP_ADDRESS, EACCES, "IPv6 is switched off on this host: unset net.IF.ipv6"},
+	{OP_ADDRESS, EOPNOTSUPP, "IPv6 is switched off on this host: unset net.IF.ipv6"},
 	{OP_USER_NAMESPACE, EPERM, "run vectl outside of the chroot: the kernel refuses user namespaces inside one"},
 	{OP_PRIVATE_MOUNTS, ENOSPC, MORE_NAMESPACES},
 	{OP_USER_NAMESPACE, ENOSPC, MORE_NAMESPACES},
@@ -449,9 +475,11 @@ static int run_plan(struct launch *l)
 	return await_report(l);
 }
 
-static int launch(struct ve *ve, const struct spec *s, const struct plan *p, const int *listen_fds, struct error *e)
+static int launch(struct ve *ve, const struct spec *s, const struct network *n, const struct plan *p,
+	const int *listen_fds, struct error *e)
 {
 	struct launch l = {.listen_fds = listen_fds,
+		.network = n,
 		.ve = ve,
 		.plan = p,
 		.spec = s,
@@ -480,7 +508,8 @@ static int launch(struct ve *ve, const struct spec *s, const struct plan *p, con
 
 /* ---- public */
 
-int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct plan **ret, struct error *e)
+int plan_of(struct ve *ve, const struct spec *s, const struct network *n, unsigned listen_fds, struct plan **ret,
+	struct error *e)
 {
 	struct host_facts facts;
 	struct id_range ids;
@@ -508,6 +537,10 @@ int plan_of(struct ve *ve, const struct spec *s, unsigned listen_fds, struct pla
 		.devices = devices,
 		.ndevices = ndevices,
 		.exposed = exposed,
+		.interfaces = n->interfaces,
+		.ninterfaces = n->n,
+		.resolver = n->resolver,
+		.own = n->n ? &n->own : NULL,
 		.spec = s,
 		.facts = &facts,
 		.name = ve->name,
@@ -566,12 +599,15 @@ static int not_suspended(const struct spec *s, struct error *e)
 }
 
 /* What a start makes of the spec as it is. */
-static int plan_start(struct ve *ve, unsigned listen_fds, struct spec **ret_spec, struct plan **ret, struct error *e)
+static int plan_start(struct ve *ve, unsigned listen_fds, int take, struct spec **ret_spec, struct network *ret_network,
+	struct plan **ret, struct error *e)
 {
 	int r = spec_load(ve, ret_spec, e);
 	if (r || (r = not_suspended(*ret_spec, e)) || (r = hooks_check(ve, *ret_spec, e)))
 		return r;
-	return plan_of(ve, *ret_spec, listen_fds, ret, e);
+	if ((r = spec_check(*ret_spec, e)) || (r = network_of(ve, *ret_spec, take, ret_network, e)))
+		return r;
+	return plan_of(ve, *ret_spec, ret_network, listen_fds, ret, e);
 }
 
 int ve_check_start(struct ve *ve)
@@ -579,8 +615,9 @@ int ve_check_start(struct ve *ve)
 	struct error *e = host_begin(ve->host);
 	cleanup_spec struct spec *s = NULL;
 	cleanup_plan struct plan *p = NULL;
+	cleanup_network struct network n = {0};
 	struct wire_report r;
-	int err = plan_start(ve, 0, &s, &p, e);
+	int err = plan_start(ve, 0, 0, &s, &n, &p, e);
 	if (!err && foresee(p, &r))
 		err = supervisor_failed(&(struct launch){.ve = ve, .plan = p, .spec = s, .e = e}, &r);
 	return error_of(ve, e, err);
@@ -623,7 +660,9 @@ static int start_locked(struct ve *ve, const struct ve_start_options *o, char to
 {
 	cleanup_spec struct spec *s = NULL;
 	cleanup_plan struct plan *p = NULL;
+	cleanup_network struct network n = {0};
 	struct runtime rt;
+	struct error ignored = {0};
 	cleanup_fd int lock = change_lock(ve, e);
 	if (lock < 0)
 		return lock;
@@ -637,19 +676,20 @@ static int start_locked(struct ve *ve, const struct ve_start_options *o, char to
 			"it is %s already", ve_state_name(rt.state));
 	if (rt.present && (r = undo(ve, e)))
 		return r;
-	r = plan_start(ve, (unsigned)o->n_listen_fds, &s, &p, e);
+	r = plan_start(ve, (unsigned)o->n_listen_fds, 1, &s, &n, &p, e);
+	for (size_t i = 0; !r && i < p->nsteps && !*top; i++)
+		if (p->step[i].op == OP_CGROUP_MAKE) /* the first is the VE's own folder */
+			snprintf(top, 512, "%.*s", (int)(strrchr(p->step[i].s[0], '/') - p->step[i].s[0]),
+				p->step[i].s[0]);
 	if (!r) {
+		net_release(ve, s, NULL, &ignored); /* what it ran with until now, and shall no more */
 		event_log(ve, "starting");
-		r = launch(ve, s, p, o->listen_fds, e);
+		r = launch(ve, s, &n, p, o->listen_fds, e);
 	}
 	if (r) {
 		log_failure(ve, e);
 		return r;
 	}
-	for (size_t i = 0; i < p->nsteps && !*top; i++)
-		if (p->step[i].op == OP_CGROUP_MAKE) /* the first is the VE's own folder */
-			snprintf(top, 512, "%.*s", (int)(strrchr(p->step[i].s[0], '/') - p->step[i].s[0]),
-				p->step[i].s[0]);
 	save_spec(ve, s);
 	return run_start_hook(ve, s, e);
 }
@@ -664,9 +704,11 @@ int ve_start(struct ve *ve, const struct ve_start_options *options)
 	int r = check_listen_fds(&o, e);
 	if (!r)
 		r = start_locked(ve, &o, top, e);
+	/* After a failure too: a link may be left that ends a moment later than all else. */
+	if (*top)
+		reaper_wake(ve->host, top);
 	if (r < 0)
 		return error_of(ve, e, r);
-	reaper_wake(ve->host, top);
 	if (o.wait == VE_WAIT_READY)
 		return error_of(ve, e, wait_for(ve, VE_RUNNING, 1, o.timeout_ms ? o.timeout_ms : 120000, 1, e));
 	return 0;

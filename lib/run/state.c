@@ -100,6 +100,8 @@ static void parse_keeper(const char *r, struct runtime *rt)
 	numbers(r, "started", INT64_MAX, &a, &b);
 	rt->started = (int64_t)a;
 	rt->started_ns = b > INT64_MAX ? 0 : (int64_t)b;
+	numbers(r, "again", 1, &a, &b);
+	rt->again = (int)a;
 	const char *state = line_of(r, "state");
 	rt->state = state && !strncmp(state, "running\n", 8)   ? VE_RUNNING
 		    : state && !strncmp(state, "stopped\n", 8) ? VE_STOPPING
@@ -343,29 +345,6 @@ int runtime_open_root_cgroup(const struct runtime *rt, struct error *e)
 }
 
 /* ---- locks */
-
-/*
- * A lock file that is removed with what it guards: whoever got the lock of a file that has no name any more starts
- * over.
- */
-int lock_file(const char *path, struct error *e, const char *tried)
-{
-	for (int i = 0; i < 1000; i++) {
-		struct stat held, named;
-		cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (fd < 0)
-			return error_sys(e, errno, tried, path);
-		int r = lock_try(fd);
-		if (r == -EAGAIN)
-			return r;
-		if (r < 0)
-			return error_sys(e, -r, tried, path);
-		if (!fstat(fd, &held) && !stat(path, &named) && held.st_ino == named.st_ino &&
-			held.st_dev == named.st_dev)
-			return TAKE_FD(fd);
-	}
-	return error_sys(e, EBUSY, tried, path);
-}
 
 static const char tried_lock[] = "lock the VE for a change";
 

@@ -15,6 +15,7 @@ struct runtime {
 	int alive;                         /* its lock is held: a keeper lives */
 	int state;                         /* enum ve_state */
 	int ready;                         /* the guest said READY=1 in this boot */
+	int again;                         /* it ended with a reboot that its keeper could not carry out */
 	pid_t keeper, server, init;        /* 0: none yet */
 	uint64_t keeper_start, init_start; /* start times, clock ticks since boot, as /proc/PID/stat field 22 */
 	uint32_t owner, base;

@@ -11,6 +11,7 @@
 #include "lib/run/event.h"
 #include "lib/run/first_boot.h"
 #include "lib/run/hooks.h"
+#include "lib/run/network.h"
 #include "lib/run/run.h"
 #include "lib/run/spawn.h"
 #include "lib/storage/disk.h"
@@ -70,6 +71,7 @@ static int drop_first_boot(struct ve *ve, int dir, const char *path, struct erro
 
 int undo(struct ve *ve, struct error *e)
 {
+	cleanup_fd int closed_last = -EBADF;
 	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
 	if (dir == -ENOENT)
 		return 0;
@@ -87,6 +89,8 @@ int undo(struct ve *ve, struct error *e)
 			"remove its cgroup and then that folder by hand", "%s/%s/undo: damaged", ve->host->run,
 			ve->name);
 	if (r >= 0 && *text && (r = cgroup_destroy(cgroup, e)) < 0)
+		return r;
+	if ((r = network_undo(ve, dir, &closed_last, e)) < 0)
 		return r;
 	log_lost(ve, dir);
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
@@ -107,8 +111,9 @@ int undo(struct ve *ve, struct error *e)
 int end_and_undo(struct ve *ve, const struct runtime *rt, struct error *e)
 {
 	struct error ignored = {0};
+	cleanup_fd int closed_last = -EBADF;
 	cleanup_fd int keeper = runtime_open_keeper(ve, rt, &ignored), init = runtime_open_init(ve, rt, &ignored);
-	int r = end_now(ve, rt, init, keeper, e);
+	int r = end_now(ve, rt, init, keeper, &closed_last, e);
 	return r < 0 ? r : undo(ve, e);
 }
 
@@ -120,24 +125,36 @@ int undo_cut_start(struct ve *ve, struct runtime *rt, struct error *e)
 	return r < 0 ? r : runtime_read(ve->host, ve->name, rt, e);
 }
 
-int ve_reap(struct ve *ve)
+/* Whether it is to be started anew after that. */
+static int reap(struct ve *ve, int *ret_again, struct error *e)
 {
-	struct error *e = host_begin(ve->host);
 	struct runtime rt;
 	cleanup_fd int lock = change_lock_try(ve, e);
 	if (lock == -EAGAIN)
-		return error_of(ve, e,
-			error_set(e, VE_E_BUSY, EAGAIN, "reap", "try again", "somebody is changing it right now"));
+		return error_set(e, VE_E_BUSY, EAGAIN, "reap", "try again", "somebody is changing it right now");
 	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
 	if (r < 0)
-		return error_of(ve, e, r);
+		return r;
 	int cut = rt.alive;
 	if ((r = undo_cut_start(ve, &rt, e)))
-		return error_of(ve, e, r);
+		return r;
 	if (!rt.present || rt.alive)
 		return cut && !rt.present;
+	*ret_again = rt.again;
 	r = undo(ve, e);
-	return r < 0 ? error_of(ve, e, r) : 1;
+	return r < 0 ? r : 1;
+}
+
+int ve_reap(struct ve *ve)
+{
+	struct error *e = host_begin(ve->host);
+	int again = 0, r = reap(ve, &again, e);
+	if (r < 0)
+		return error_of(ve, e, r);
+	/* The events say what becomes of it; of two who see it, one starts it. */
+	if (again)
+		ve_start(ve, NULL);
+	return r;
 }
 
 /*

@@ -21,7 +21,7 @@ static const char *check_host_interface(const char *text, char *buf, size_t size
 	return strlen(text) > IFNAME || (size_t)snprintf(buf, size, "%s", text) >= size ? "it is too long" : NULL;
 }
 const struct spec_format format_host_interface = {"a network device of the host", "`ip link` shows them",
-	"^[^/: ]{1,15}$", check_host_interface, "br0\nenp3s0.7", "a/b\na b\na:b", "..\n."};
+	"^[^/:\\u0000-\\u0020\\u007f-\\u009f]{1,15}$", check_host_interface, "br0\nenp3s0.7", "a/b\na b\na:b", "..\n."};
 
 /* Also a folder of /proc/sys/net/ipv4/conf, where `all` and `default` are something else. */
 static const char *check_interface(const char *text, char *buf, size_t size)
@@ -77,6 +77,13 @@ static const char *host_address(int family, const void *address)
 									 : NULL;
 }
 
+static bool is_loopback(int family, const void *address)
+{
+	return family == AF_INET ? *(const unsigned char *)address == 127
+				 : IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)address);
+}
+
+/* Of an interface; `auto` is one that is chosen for it. */
 static const char *with_prefix(int family, const char *text, char *buf, size_t size)
 {
 	unsigned char address[sizeof(struct in6_addr)];
@@ -85,13 +92,17 @@ static const char *with_prefix(int family, const char *text, char *buf, size_t s
 	size_t n = slash ? (size_t)(slash - text) : strlen(text);
 	int most = family == AF_INET ? 32 : 128, prefix = -1;
 
+	if (!strcmp(text, "auto")) {
+		snprintf(buf, size, "%s", text);
+		return NULL;
+	}
 	if (n >= sizeof(alone))
 		return general;
 	memcpy(alone, text, n);
 	alone[n] = '\0';
 	if (inet_pton(family, alone, address) != 1)
 		return general;
-	problem = host_address(family, address);
+	problem = is_loopback(family, address) ? "it is a loopback address" : host_address(family, address);
 	if (problem)
 		return problem;
 	if (!slash)
@@ -110,19 +121,19 @@ static const char *check_ipv4(const char *text, char *buf, size_t size)
 {
 	return with_prefix(AF_INET, text, buf, size);
 }
-const struct spec_format format_ipv4 = {"an IPv4 address with prefix length", "write 10.0.0.2/24",
-	"^[0-9]{1,3}([.][0-9]{1,3}){3}/[0-9]{1,3}$", check_ipv4, "10.0.0.2/24\n192.0.2.1/32",
-	"10.0.0.2\n10.0.0/24\n10.0.0.2/\n10.0.0.2/24/8\n10.0.0.2/x\n::1/64",
-	"256.0.0.1/8\n10.0.0.2/33\n10.0.0.2/0\n224.0.0.1/8\n0.0.0.0/8"};
+const struct spec_format format_ipv4 = {"an IPv4 address with prefix length", "write 10.0.0.2/24, or auto",
+	"^(auto|[0-9]{1,3}([.][0-9]{1,3}){3}/[0-9]{1,3})$", check_ipv4, "10.0.0.2/24\n192.0.2.1/32\nauto",
+	"Auto\n10.0.0.2\n10.0.0/24\n10.0.0.2/\n10.0.0.2/24/8\n10.0.0.2/x\n::1/64",
+	"256.0.0.1/8\n10.0.0.2/33\n10.0.0.2/0\n224.0.0.1/8\n127.0.0.2/8\n0.0.0.0/8"};
 
 static const char *check_ipv6(const char *text, char *buf, size_t size)
 {
 	return with_prefix(AF_INET6, text, buf, size);
 }
-const struct spec_format format_ipv6 = {"an IPv6 address with prefix length", "write 2001:db8::2/64",
-	"^[0-9A-Fa-f:.]{2,45}/[0-9]{1,3}$", check_ipv6, "2001:db8::2/64\nfe80::1/128",
-	"2001:db8::2\ng::/64\n::1/\nfe80::1%eth0/64",
-	"2001:db8::2/129\n10.0.0.2/24\n::/64\nff02::1/64\n2001:db8:::2/64"};
+const struct spec_format format_ipv6 = {"an IPv6 address with prefix length", "write 2001:db8::2/64, or auto",
+	"^(auto|[0-9A-Fa-f:.]{2,45}/[0-9]{1,3})$", check_ipv6, "2001:db8::2/64\nfe80::1/128\nauto",
+	"any\n2001:db8::2\ng::/64\n::1/\nfe80::1%eth0/64",
+	"2001:db8::2/129\n10.0.0.2/24\n::/64\n::1/128\nff02::1/64\n2001:db8:::2/64"};
 
 static const char *check_address(const char *text, char *buf, size_t size)
 {
@@ -213,8 +224,8 @@ static const char *check_port(const char *text, char *buf, size_t size)
 }
 const struct spec_format format_port = {"a published port",
 	"write HOST:VE, as in 8080:80/tcp, with an address of the host before it if need be",
-	"^(([0-9.]+|[[][0-9A-Fa-f:.]+[]]):)?[0-9]{1,5}(-[0-9]{1,5})?:[0-9]{1,5}(-[0-9]{1,5})?(/tcp|/udp)?$", check_port,
-	"8080:80/tcp\n53:53/udp\n8000-8010:9000-9010/tcp\n192.0.2.1:22:22/tcp\n[2001:db8::1]:80:80/tcp",
+	"^(([0-9]+[.][0-9.]+|\\[[0-9A-Fa-f:.]+\\]):)?[0-9]{1,5}(-[0-9]{1,5})?:[0-9]{1,5}(-[0-9]{1,5})?(/tcp|/udp)?$",
+	check_port, "8080:80/tcp\n53:53/udp\n8000-8010:9000-9010/tcp\n192.0.2.1:22:22/tcp\n[2001:db8::1]:80:80/tcp",
 	"80\n80:\n:80\n80:80/sctp\n80/tcp\na:b\n80:80:80\n::1:80:80", "0:80\n70000:80\n80:90-91\n90-80:80-90"};
 
 static const char *check_domain(const char *text, char *buf, size_t size)

@@ -7,6 +7,7 @@
 #include <sys/capability.h>
 
 #include "lib/base/util.h"
+#include "lib/spec/interfaces.h"
 #include "lib/spec/internal.h"
 
 /* ---- capabilities */
@@ -130,6 +131,7 @@ static const struct {
 int spec_check_values(const struct spec *s, const struct place *at)
 {
 	cleanup_free struct spec_mount *mounts = NULL;
+	cleanup_free struct net_wish *interfaces = NULL;
 	size_t i, k;
 	int r;
 
@@ -142,5 +144,7 @@ int spec_check_values(const struct spec *s, const struct place *at)
 				return r;
 		}
 	r = spec_mounts(s, &mounts, at->error);
+	if (r >= 0)
+		r = spec_interfaces(s, &interfaces, at->error);
 	return r < 0 ? r : 0;
 }

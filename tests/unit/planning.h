@@ -21,7 +21,7 @@ static const struct spec_case spec_cases[] = {
 	{"hostname", {"hostname=db.example.org"}},
 	{"init", {"init=/bin/busybox,init,--with a blank"}},
 	{"env", {"env.LANG=C.UTF-8", "env.TERM=vt220", "env.dotted.name=a=b c", "env.PATH=/opt/bin:/bin"}},
-	{"network-none", {"network=none"}},
+	{"network-none", {"network=none"}, 1},
 	{"every-key", {"hostname=h", "init=/sbin/init", "env.A=1", "network=private", "storage=overlay", "labels.a.b=c",
 			      "stop.signal=SIGRTMIN+4", "stop.timeout=7"}},
 	{"rlimit", {"rlimit.nofile=256", "rlimit.as=max", "rlimit.stack=524288", "rlimit.nproc=100"}, 1},

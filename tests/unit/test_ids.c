@@ -157,7 +157,8 @@ Test(ids, pool_out_of_range)
 
 Test(ids, bad_vectl_conf)
 {
-	static const char known[] = "settings are idpool.base and idpool.count", number[] = "write a plain number";
+	static const char known[] = "settings are format, idpool and network",
+			  of_idpool[] = "settings are idpool.base and idpool.count", number[] = "write a plain number";
 
 	expect_conf_error("[]", EINVAL, VE_E_HOST, "1:1: no object", "write {\"idpool\": {\"base\": N, \"count\": N}}");
 	expect_conf_error("{\"idpool\": 5}", EINVAL, VE_E_HOST, "1:12: `idpool` is no object",
@@ -168,7 +169,7 @@ Test(ids, bad_vectl_conf)
 	expect_conf_error(
 		"{\"idpools\": {\"base\": 65536}}", EINVAL, VE_E_HOST, "1:2: there is no setting `idpools`", known);
 	expect_conf_error(
-		"{\"idpool\": {\"size\": 65536}}", EINVAL, VE_E_HOST, "1:13: there is no setting `size`", known);
+		"{\"idpool\": {\"size\": 65536}}", EINVAL, VE_E_HOST, "1:13: there is no setting `size`", of_idpool);
 	expect_conf_error("{\"base\": 65536}", EINVAL, VE_E_HOST, "1:2: there is no setting `base`", known);
 	expect_conf_error("{\"idpool\": {\"base\": 65536, \"base\": 131072}}", EEXIST, VE_E_FAILED,
 		"1:28: `base` is there twice, first at line 1, column 13", "remove one of the two");

@@ -233,7 +233,7 @@ Test(spec, canonical_forms)
 			"use up to 15 letters, digits, _ and -: eth0"},
 		{"net.eth0.ipv4=10.0.0.2",
 			"`10.0.0.2` is not an IPv4 address with prefix length: the prefix length is missing",
-			"write 10.0.0.2/24"},
+			"write 10.0.0.2/24, or auto"},
 		{"sysctl.vm.swappiness=1",
 			"`vm.swappiness` is not a sysctl of a namespace: it belongs to the host, and to no namespace "
 			"of a VE",

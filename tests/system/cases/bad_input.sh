@@ -44,7 +44,8 @@ test_out_of_range() {
 }
 
 test_not_yet_carried_out() {
-	refused 'net' net.eth0.type=bridge
+	refused 'net' net.eth0.vlan=5
+	refused 'macvlan' net.eth0.type=macvlan
 	refused '.' network=host
 }
 

@@ -6,7 +6,7 @@ test_groups_of_keys() {
 	ok vectl create web1 --image busybox --set labels.owner=shop --set labels.a.b=1 --set 'env.LIST=x,y'
 	eq "$(vectl get web1 labels)" $'labels.a.b=1\nlabels.owner=shop' 'get of a group'
 	eq "$(vectl get web1 labels --json | json 'd["value"]')" '{"a.b": "1", "owner": "shop"}' 'get --json of a group'
-	eq "$(vectl get web1 net)" '' 'a group of which nothing is set'
+	eq "$(vectl get web1 mount)" '' 'a group of which nothing is set'
 	fails 2 vectl get web1 nett
 	ok vectl unset web1 labels
 	eq "$(vectl get web1 labels)" '' 'labels after unset'

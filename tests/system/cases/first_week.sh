@@ -29,6 +29,7 @@ steady() {
 		-e "s|$VECTL_ROOT||g; s|$T_TMP|TMP|g; s|vectl-edit\.[A-Za-z0-9]+|vectl-edit.X|g" \
 		-e 's/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/UUID/g' \
 		-e 's/\b[0-9a-f]{32,64}\b/DIGEST/g' \
+		-e 's/(web1[.]json):[0-9]+:[0-9]+:/\1:LINE:COLUMN:/g' \
 		-e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}[^ ]*/TIME/g' \
 		-e 's/ +$//'
 }

@@ -16,6 +16,16 @@ test_storm_of_busybox() {
 	ok vectl destroy --force "${names[@]}"
 }
 
+# Two after each other by each of three: who looks for free ids while another VE gets its name sees that one too.
+# limit test_creates_beside_creates_share_no_ids 300
+test_creates_beside_creates_share_no_ids() {
+	local i
+	ok bash -c 'printf "%s\n" "$@" | xargs -P3 -I{} vectl create {} --image busybox --set network=none' _ $(seq 1 120)
+	eq "$(vectl list --names | wc -l)" 120 'VEs'
+	eq "$(for i in $(seq 1 120); do vectl get "$i" userns.base; done | sort | uniq -d | wc -l)" 0 'ids that two have'
+	ok vectl destroy --force $(seq 1 120)
+}
+
 # limit test_sixty_debians 1800
 test_sixty_debians() {
 	[ -n "$T_FULL" ] || skip '60 Debian VEs at once: tests/run --full'

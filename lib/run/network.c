@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/run/network.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/base/file.h"
+#include "lib/base/util.h"
+#include "lib/net/bridge.h"
+#include "lib/net/firewall.h"
+#include "lib/net/rate.h"
+#include "lib/net/resolver.h"
+
+/* In the root's runtime folder: an empty file for each link whose VE has ended, named after it. */
+#define GONE ".links"
+
+enum { GRACE_MS = 500 /* a namespace ends within 43 ms, 62 at worst */, RECORD_MAX = 1 << 20 };
+
+int network_of(struct ve *ve, const struct spec *s, int take, struct network *ret, struct error *e)
+{
+	struct network n = {0};
+	int r = (take ? net_resolve : net_look)(ve, s, &n.interfaces, e);
+	if (r < 0)
+		return r;
+	n.n = (size_t)r;
+	/* Also where no interface is on it: the firewall's rules are one for all VEs of a root. */
+	r = n.n ? net_own(ve->host, &n.own, e) : 0;
+	if (r >= 0 && n.n)
+		r = net_resolver(ve->host, s, &n.resolver, e);
+	if (r < 0) {
+		network_free_p(&n);
+		return r;
+	}
+	*ret = n;
+	return 0;
+}
+
+static int firewall_step(struct ve *ve, const struct network *n, int dir, struct error *e)
+{
+	cleanup_free char *record = NULL;
+	int r = firewall_record(n->interfaces, n->n, &record);
+	if (r >= 0)
+		r = write_file_atomic_at(dir, FIREWALL_RECORD, record, strlen(record), 0600);
+	if (r < 0)
+		return error_sys(e, -r, "start", FIREWALL_RECORD);
+	if ((r = firewall_ready(ve->host, &n->own, e)) < 0)
+		return r;
+	/* A link of its own gets this from the keeper. */
+	for (size_t i = 0; i < n->n && r >= 0; i++)
+		if (n->interfaces[i].type == NET_BRIDGE && n->interfaces[i].nports)
+			r = net_loopback_out(n->interfaces[i].link, e);
+	return r < 0 ? r : firewall_add(ve->host, n->interfaces, n->n, e);
+}
+
+int network_step(struct ve *ve, const struct plan_step *s, const struct network *n, int dir, struct error *e)
+{
+	const char *addresses[3] = {0};
+	size_t k = 0;
+	int ipv6 = 0;
+	switch (s->op) {
+	case OP_BRIDGE:
+		if (!s->n[0])
+			return net_bridge_check(s->s[0], e);
+		for (const char *p = s->s[1]; p <= s->s[1] + s->len[1] && k < 2; p += strlen(p) + 1)
+			addresses[k++] = p;
+		return net_bridge_make(s->s[0], addresses, e);
+	case OP_FORWARDING:
+		for (size_t i = 0; i < n->n; i++)
+			for (unsigned j = 0; j < n->interfaces[i].naddresses; j++)
+				ipv6 |= n->interfaces[i].address[j].family == AF_INET6;
+		return net_forwarding(ipv6, e);
+	default:
+		return firewall_step(ve, n, dir, e);
+	}
+}
+
+static int open_gone(struct ve_host *host)
+{
+	char path[PATH_MAX];
+	FORMAT(path, "%s/" GONE, host->run);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return -errno;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int mark_gone(int gone, const char *name)
+{
+	cleanup_fd int fd = openat(gone, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : 0;
+}
+
+int network_undo(struct ve *ve, int dir, int *ret_socket, struct error *e)
+{
+	static const char tried[] = "remove what the VE left";
+	cleanup_free char *text = NULL;
+	cleanup_free struct net_interface *list = NULL;
+	int r = read_file_at(dir, FIREWALL_RECORD, RECORD_MAX, &text, NULL);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return error_sys(e, -r, tried, FIREWALL_RECORD);
+	int n = firewall_parse(text, &list);
+	if (n < 0)
+		return error_set(e, VE_E_FAILED, EBADMSG, tried,
+			"remove its links (ip link) and then that file by hand", "%s/%s/" FIREWALL_RECORD ": damaged",
+			ve->host->run, ve->name);
+	if ((r = firewall_remove(ve->host, list, (size_t)n, ret_socket, e)) < 0)
+		return r;
+	cleanup_fd int gone = open_gone(ve->host);
+	for (int i = 0; i < n; i++) {
+		char name[IF_NAMESIZE];
+		rate_link_name(list[i].host, name);
+		r = gone < 0 ? gone : mark_gone(gone, list[i].host);
+		if (!r && list[i].rate_out)
+			r = mark_gone(gone, name);
+		if (r < 0)
+			return error_sys(e, -r, tried, GONE);
+	}
+	return unlinkat(dir, FIREWALL_RECORD, 0) && errno != ENOENT ? error_sys(e, errno, tried, FIREWALL_RECORD) : 0;
+}
+
+static int64_t age_ms(const struct stat *st)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (now.tv_sec - st->st_mtim.tv_sec) * 1000ll + (now.tv_nsec - st->st_mtim.tv_nsec) / 1000000;
+}
+
+int ve_reap_links(struct ve_host *host)
+{
+	cleanup_fd int gone = open_gone(host);
+	DIR *d = gone < 0 ? NULL : fdopendir(dup(gone));
+	struct dirent *de;
+	int next = 0;
+	while (d && (de = readdir(d))) {
+		struct stat st;
+		if (de->d_name[0] == '.' || fstatat(gone, de->d_name, &st, AT_SYMLINK_NOFOLLOW))
+			continue;
+		int64_t left = GRACE_MS - age_ms(&st);
+		if (left <= 0 && net_link_delete(de->d_name) >= 0) {
+			unlinkat(gone, de->d_name, 0);
+			continue;
+		}
+		int due = left > 0 && left < GRACE_MS ? (int)left : GRACE_MS;
+		next = !next || due < next ? due : next;
+	}
+	if (d)
+		closedir(d);
+	return next;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A VE's interfaces in a start and an undo: what root does on the host's side of them. */
+#ifndef VE_RUN_NETWORK_H
+#define VE_RUN_NETWORK_H
+
+#include <stdlib.h>
+
+#include "lib/net/net.h"
+#include "lib/plan/plan.h"
+
+struct network {
+	struct net_interface *interfaces; /* the holder's to free */
+	size_t n;
+	struct net_own own; /* where n is not 0 */
+	char *resolver;     /* the guest's resolv.conf; NULL: none */
+};
+static inline void network_free_p(struct network *n)
+{
+	free(n->interfaces);
+	free(n->resolver);
+}
+#define cleanup_network __attribute__((cleanup(network_free_p)))
+
+/* What net.* of the spec comes to; `take`: for a start, so leases are taken. */
+int network_of(struct ve *ve, const struct spec *s, int take, struct network *ret, struct error *e);
+
+/* The caller's steps BRIDGE, FORWARDING and FIREWALL; `dir`: the VE's runtime folder, where undo's record goes first.
+ */
+int network_step(struct ve *ve, const struct plan_step *s, const struct network *n, int dir, struct error *e);
+
+/*
+ * Nothing of the VE's interfaces is let through any more, so its addresses answer no longer; their links, which end
+ * with the VE's network namespace mostly, are left to ve_reap_links. By the record in `dir`; twice does no harm.
+ * *ret_socket: as firewall_remove says; not touched when there was nothing to undo.
+ */
+int network_undo(struct ve *ve, int dir, int *ret_socket, struct error *e);
+
+#endif

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# Interfaces of VEs: what reaches what, what survives, what is left. The runner's network namespace is the host; an
+# 'internet' is another one behind it.
+# limit test_many_at_once 600
+# limit test_debian_12 180
+# limit test_debian_13 180
+# privileged: bridged routed reboot_keeps gone_with_stop
+
+# address NAME FAMILY [INTERFACE]: the first one that is not link-local, without its prefix length
+address() {
+	info "$1" "[a.split('/')[0] for i in d['interfaces'] if i['name'] == '${3:-eth0}' for a in i['addresses'] if (':' in a) == ($2 == 6) and not a.startswith('fe80')][0]"
+}
+
+mac() { info "$1" "[i['mac'] for i in d['interfaces'] if i['name'] == '${2:-eth0}'][0]"; }
+
+# reaches FROM ADDRESS: FROM is a VE's name, or - for the host
+reaches() {
+	if [ "$1" = - ]; then
+		ping -n -q -c 1 -W 5 "$2" >/dev/null
+	else
+		vectl exec "$1" -- ping -q -c 1 -W 5 "$2" >/dev/null
+	fi
+}
+
+rebooted_to() { [ "$(info "$1" "d['boot']")" = "$2" ]; }
+
+# The ends of VEs' interfaces on this host.
+ends() { ip -o link show type veth | cut -d' ' -f2 | grep -E '^v[0-9a-z]{1,8}-' || true; }
+no_ends() { [ -z "$(ends)" ]; }
+
+# A host behind this one, which knows no way back to what is not this host's own address.
+internet_up() {
+	ip link del outside 2>/dev/null || true # of a test that failed
+	unshare -n sleep infinity &
+	INTERNET=$!
+	trap 'kill $INTERNET 2>/dev/null' EXIT
+	until_ 5 sh -c "[ \"\$(readlink /proc/$INTERNET/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]"
+	ok ip link add outside type veth peer name inet netns "$INTERNET"
+	ok ip address add 192.0.2.1/24 dev outside
+	ok ip -6 address add 2001:db8:1::1/64 dev outside nodad
+	ok ip link set outside up
+	ok nsenter -t "$INTERNET" -n sh -c 'ip link set lo up; ip link set inet up
+		ip address add 192.0.2.2/24 dev inet; ip -6 address add 2001:db8:1::2/64 dev inet nodad'
+	ok ip route add default via 192.0.2.2
+	ok ip -6 route add default via 2001:db8:1::2
+}
+internet_down() {
+	trap - EXIT
+	kill "$INTERNET"
+	wait "$INTERNET" 2>/dev/null || true
+	until_ 10 sh -c '! [ -e /sys/class/net/outside ]'
+}
+
+matrix() { # VE VE: each, the host, and what lies beyond, in both families
+	local a=$1 b=$2 v
+	for v in 4 6; do
+		reaches - "$(address "$a" $v)" || die "the host does not reach $a by IPv$v"
+		reaches "$a" "$(address "$b" $v)" || die "$a does not reach $b by IPv$v"
+		reaches "$b" "$(address "$a" $v)" || die "$b does not reach $a by IPv$v"
+	done
+	reaches "$a" 192.0.2.2 || die "$a does not reach the internet by IPv4"
+	reaches "$a" 2001:db8:1::2 || die "$a does not reach the internet by IPv6"
+}
+
+test_bridged() {
+	internet_up
+	busybox_ve web1
+	busybox_ve web2
+	matrix web1 web2
+	ne "$(mac web1)" "$(mac web2)" 'hardware address'
+	ok vectl list -o name,addresses
+	like "$OUT" "^web1 +$(address web1 4)"
+	cleanup_ve web1 web2
+	internet_down
+}
+
+test_routed() {
+	internet_up
+	busybox_ve web1 --set net.eth0.type=routed --set net.eth0.ipv4=10.207.1.1/32 --set net.eth0.ipv6=fd00:207::1/128
+	busybox_ve web2 --set net.eth0.type=routed --set net.eth0.ipv4=10.207.1.2/32 --set net.eth0.ipv6=fd00:207::2/128
+	ok nsenter -t "$INTERNET" -n ip route add 10.207.1.0/24 via 192.0.2.1
+	ok nsenter -t "$INTERNET" -n ip -6 route add fd00:207::/64 via 2001:db8:1::1
+	matrix web1 web2
+	# No bridge, and none that was made for it.
+	eq "$(ip -o link show type veth | grep -c ' master ' || true)" 0 'ports of bridges'
+	ok nsenter -t "$INTERNET" -n ping -n -q -c 1 -W 5 10.207.1.1
+	cleanup_ve web1 web2
+	internet_down
+}
+
+# An administrator's own bridge, and more than one interface; one VE has no network, and one nothing but the loopback.
+test_kinds() {
+	ok ip link add br7 type bridge
+	ok ip address add 10.208.0.1/24 dev br7
+	ok ip link set br7 up
+	busybox_ve web1 --set net.eth0.ipv4=auto --set net.lan.link=br7 --set net.lan.ipv4=10.208.0.11/24 --set net.lan.mac=02:00:00:00:00:17
+	reaches - 10.208.0.11 || die 'not reached over br7'
+	reaches - "$(address web1 4)" || die 'not reached over the own network'
+	eq "$(mac web1 lan)" 02:00:00:00:00:17 'hardware address'
+	busybox_ve web2 --set network=none
+	eq "$(info web2 "[i['name'] for i in d['interfaces']]")" '["lo"]' 'interfaces of network=none'
+	cleanup_ve web1 web2
+	ok ip link del br7
+}
+
+test_reboot_keeps() {
+	busybox_ve web1
+	local four six hardware host
+	four=$(address web1 4) six=$(address web1 6) hardware=$(mac web1)
+	inside web1 'ip link set eth0 down; ip link set eth0 name wan; ip link add br0 type bridge; ip link set wan master br0
+		ip link set wan address 02:00:00:00:00:01; ip route add blackhole 198.51.100.0/24'
+	local boot
+	boot=$(info web1 "d['boot']")
+	try vectl exec web1 -- reboot
+	until_ 20 rebooted_to web1 $((boot + 1))
+	ok vectl wait web1 --state ready --timeout 30
+	eq "$(address web1 4) $(address web1 6) $(mac web1)" "$four $six $hardware" 'after a reboot'
+	eq "$(info web1 "sorted(i['name'] for i in d['interfaces'])")" '["eth0", "lo"]' 'interfaces after a reboot'
+	inside web1 'ip route'
+	unlike "$OUT" 198.51.100 'routes of the boot before'
+	reaches - "$four" || die 'not reached after the reboot'
+	host=$(ends)
+	ok vectl restart web1 --wait=ready
+	ne "$(ends)" "$host" 'the name of the end on the host'
+	eq "$(address web1 4) $(address web1 6) $(mac web1)" "$four $six $hardware" 'after a restart'
+	reaches - "$four" || die 'not reached after the restart'
+	cleanup_ve web1
+}
+
+# What the VE's own root cannot make again, the host's does: a start from nothing, with the same addresses.
+test_guest_deletes_its_interface() {
+	busybox_ve web1
+	local four init
+	four=$(address web1 4) init=$(info web1 "d['pid']")
+	inside web1 'ip link del eth0; ip link'
+	unlike "$OUT" eth0
+	try vectl exec web1 -- reboot
+	# shellcheck disable=SC2016
+	until_ 30 sh -c '[ "$(vectl list --names --state running)" = web1 ] &&
+		[ "$(vectl info web1 --json | python3 -c "import json, sys; print(json.load(sys.stdin)[\"ve\"][\"pid\"])")" != '"$init"' ]'
+	ok vectl wait web1 --state ready --timeout 30
+	eq "$(address web1 4)" "$four"
+	reaches - "$four" || die 'not reached any more'
+	cleanup_ve web1
+}
+
+# A connection that nobody closes keeps a network namespace, and all in it, alive: the address must not answer for it.
+test_gone_with_stop() {
+	busybox_ve web1
+	local four reader
+	four=$(address web1 4)
+	inside web1 'nc -l -p 4000 </dev/zero >/dev/null 2>&1 & sleep 0.5'
+	# A peer that takes nothing: its window is zero soon.
+	python3 -c '
+import select, socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+s.connect((sys.argv[1], 4000))
+print("connected", flush=True)
+select.select([], [], [], 120)' "$four" >"$T_TMP.peer" &
+	reader=$!
+	until_ 10 grep -q connected "$T_TMP.peer"
+	python3 -c 'import select; select.select([], [], [], 0.5)'
+	ok vectl stop web1 --force
+	if ping -n -q -c 1 -W 1 "$four" >/dev/null; then die 'it answers after stop returned'; fi
+	until_ 10 no_ends
+	kill "$reader"
+	ok vectl start web1 --wait=ready
+	reaches - "$four" || die 'not reached after the next start'
+	cleanup_ve web1
+}
+
+test_start_that_fails() {
+	ok vectl create web1 --image busybox --set net.eth0.link=br9 --set net.eth0.ipv4=10.9.0.2/24
+	fails 1 vectl start web1
+	like "$ERR" 'br9: this host has no such bridge: '
+	ok vectl set web1 'net.eth0.link=br9' 'init=/no/such/init'
+	ok ip link add br9 type bridge
+	fails 1 vectl start web1
+	like "$ERR" '/no/such/init'
+	until_ 10 no_ends
+	cleanup_ve web1
+	ok ip link del br9
+}
+
+# 100 at once with --full.
+test_many_at_once() {
+	local n=24 i names=()
+	[ -z "$T_FULL" ] || n=100
+	for i in $(seq "$n"); do
+		names+=("many$i")
+		ok vectl create "many$i" --image busybox
+	done
+	local turn before=''
+	for turn in 1 2; do
+		printf '%s\n' "${names[@]}" | xargs -P 16 -n 1 vectl start --wait=ready || die 'a start failed'
+		eq "$(ends | wc -l)" "$n" 'links'
+		local now
+		now=$(for i in "${names[@]}"; do address "$i" 4; done)
+		eq "$(sort -u <<<"$now" | wc -l)" "$n" 'different addresses'
+		[ "$turn" = 1 ] || eq "$now" "$before" 'addresses in the second turn'
+		before=$now
+		reaches - "$(address many1 4)" || die 'many1 is not reached'
+		printf '%s\n' "${names[@]}" | xargs -P 16 -n 1 vectl stop --force || die 'a stop failed'
+	done
+	until_ 20 no_ends
+	cleanup_ve "${names[@]}"
+}
+
+# The filter is what stops a packet, and what the kernel does not know of it stops everything.
+test_unknown_to_the_firewall() {
+	busybox_ve web1
+	local four
+	four=$(address web1 4)
+	reaches - "$four" || die 'not reached before'
+	ok nft flush ruleset
+	reaches - "$four" || true
+	busybox_ve web2 # repairs it, for both
+	reaches - "$four" || die 'not reached after the repair'
+	reaches web2 "$four" || die 'web2 does not reach web1'
+	cleanup_ve web1 web2
+}
+
+# Row 20 of what a guest expects: addresses are there, its own network service leaves them, and apt works through NAT.
+debian_guest() { # RELEASE
+	local ve=net$1 four six repo=$T_TMP/repo server
+	[ -e "$T_CACHE/debian-$1.tar" ] || skip "no acceptance image of Debian $1: tests/system/images .cache"
+	internet_up
+	mkdir -p "$repo"
+	: >"$repo/Packages"
+	nsenter -t "$INTERNET" -n python3 -m http.server -d "$repo" 8000 >"$T_TMP.http" 2>&1 &
+	server=$!
+	ok vectl create "$ve" --image "plain/$1" --set dns.servers=192.0.2.2
+	ok vectl start "$ve" --wait=ready --timeout 60
+	four=$(address "$ve" 4) six=$(address "$ve" 6)
+	# Debian's own network services: networkd is there, and off; with nothing at all it is as it is now.
+	ok vectl exec "$ve" -- systemctl enable --now systemd-networkd
+	ok vectl exec "$ve" -- /usr/lib/systemd/systemd-networkd-wait-online --any --timeout=20
+	eq "$(address "$ve" 4) $(address "$ve" 6)" "$four $six" 'with networkd'
+	ok vectl restart "$ve" --wait=ready
+	try vectl exec "$ve" -- systemctl is-system-running --wait
+	eq "$OUT" running
+	eq "$(address "$ve" 4) $(address "$ve" 6)" "$four $six" 'after a boot with networkd'
+	guest "$ve" cat /etc/resolv.conf
+	like "$OUT" '^nameserver 192.0.2.2$'
+	inside "$ve" 'rm -f /etc/apt/sources.list.d/*; echo "deb [trusted=yes] http://192.0.2.2:8000/ ./" >/etc/apt/sources.list'
+	ok vectl exec "$ve" -- apt-get -o Acquire::Retries=3 update
+	like "$(cat "$T_TMP.http")" '"GET /./Packages.* HTTP/1.1" 200'
+	cleanup_ve "$ve"
+	kill "$server"
+	internet_down
+}
+
+test_debian_12() { debian_guest 12; }
+test_debian_13() { debian_guest 13; }
