@@ -3,6 +3,7 @@
 missing of Debian's packages (lxc crun runc bubblewrap systemd-container, and what vectl is built with), builds, makes the
 namespaces and calls this. A peer that cannot be had is said, and fails --check."""
 import argparse
+import collections
 import concurrent.futures
 import json
 import os
@@ -17,6 +18,7 @@ import threading
 import time
 
 import chart
+import network
 import stats
 from others import OTHERS
 from peers import CGROUPS, LXC_BASE, Failure, Floor, Lxc, Machine, Vectl, folders
@@ -27,24 +29,43 @@ EXECS = 10
 CREATES = 2          # times four in each round: it waits for the disk, which is as quick as others let it be
 LISTED_RUNNING = 10  # one in so many of the listed VEs runs
 
-# key, title, unit, what is divided by what, and at most which ratio; no target is in seconds
+# No target is in seconds. `shown`: the ratio that the table has; `targets`: a ratio, how, and its bound.
+Row = collections.namedtuple("Row", "key group title unit shown targets")
 ROWS = [
-    ("start", "start to init's first byte", "ns", ("vectl", "lxc"), 0.5),
-    ("command", "start until the command returns", "ns", ("vectl", "lxc"), None),
-    ("exec", "exec of true", "ns", ("vectl", "lxc"), 0.5),
-    ("stop", "stop, init ends by itself", "ns", ("vectl", "lxc"), None),
-    ("kill", "stop --force", "ns", ("vectl", "lxc"), None),
-    ("list", "list", "ns", ("vectl", "lxc"), 0.1),
-    ("create", "create of a big and a small image", "ns", ("3 GB", "30 MB"), 1.2),
-    ("memory", "anonymous memory that stays behind", "KB", ("vectl", "lxc"), None),
+    Row("start", "start", "start to init's first byte", "ns", "vectl/lxc", (("vectl/lxc", "<=", 0.5),)),
+    Row("command", "start", "start until the command returns", "ns", "vectl/lxc", ()),
+    Row("exec", "start", "exec of true", "ns", "vectl/lxc", (("vectl/lxc", "<=", 0.5),)),
+    Row("stop", "start", "stop, init ends by itself", "ns", "vectl/lxc", ()),
+    Row("kill", "start", "stop --force", "ns", "vectl/lxc", ()),
+    Row("veth-start", "network", "veth: start to init's first byte", "ns", "vectl/lxc",
+        (("vectl/floor", "<=", 3), ("vectl/lxc", "<=", 0.3))),
+    Row("veth-command", "network", "veth: start until the command returns", "ns", "vectl/lxc", ()),
+    Row("veth-kill", "network", "veth: stop --force", "ns", "vectl/lxc", (("vectl/lxc", "<=", 0.2),)),
+    Row("list", "list", "list", "ns", "vectl/lxc", (("vectl/lxc", "<=", 0.1),)),
+    Row("create", "create", "create of a big and a small image", "ns", "3 GB/30 MB", (("3 GB/30 MB", "<=", 1.2),)),
+    Row("memory", "memory", "anonymous memory that stays behind", "KB", "vectl/lxc", ()),
+    Row("tcp", "traffic", "TCP: two VEs, two plain network namespaces", "bit/s", "vectl/plain",
+        (("vectl/plain", ">=", 0.95),)),
+    Row("packet", "traffic", "a datagram, VEs in the firewall", "ns", "1000 VEs/2 VEs",
+        (("1000 VEs/2 VEs", "<=", 1.2),)),
+    Row("enter", "traffic", "into the firewall, VEs there", "ns", "1000 VEs/2 VEs",
+        (("1000 VEs/2 VEs", "<=", 1.2),)),
+    Row("leave", "traffic", "out of the firewall, VEs there", "ns", "1000 VEs/2 VEs",
+        (("1000 VEs/2 VEs", "<=", 1.2),)),
+    Row("scale", "scale", "start of the 10th and of the last routed VE", "ns", "last/10th", (("last/10th", "<=", 1.3),)),
 ]
+GROUPS = ("start", "others", "network", "list", "create", "memory", "traffic")
+FIREWALL_VES = (2, 100, 1000)  # two send and receive, the others are elements alone
+SCALE_FIRST = 10
+SCALE_AT_ONCE = 2
+SCALE_PAUSE = 0.3  # seconds: the kernel ends a network namespace behind the stop, and nothing tells when it has
 MEMORY_LIMIT = 120  # KB, keeper and supervisor together
 
 
 def arguments():
     p = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
     p.add_argument("--rounds", type=int, default=30, metavar="N", help="rounds of each row (30)")
-    p.add_argument("--rows", default="", metavar="A,B", help="of start,others,list,create,memory alone (all of them)")
+    p.add_argument("--rows", default="", metavar="A,B", help=f"of {','.join(GROUPS)} alone (all of them)")
     p.add_argument("--json", metavar="FILE", help="results with raw samples (build-bench/results.json)")
     p.add_argument("--svg", metavar="FILE", help="chart (build-bench/results.svg)")
     p.add_argument("--check", action="store_true", help="exit 1 when a ratio's 95 %% bound misses its target")
@@ -52,6 +73,8 @@ def arguments():
     p.add_argument("--big", type=int, default=3072, metavar="MB", help="size of the big image of create (3072)")
     p.add_argument("--storm", type=int, nargs="?", const=60, default=0, metavar="N",
                    help="start N (60) Debian VEs with systemd at once, count those that reach running")
+    p.add_argument("--scale", type=int, nargs="?", const=1000, default=0, metavar="N",
+                   help="also start N (1000) VEs of type routed, and compare the start of the last with the 10th's")
     p.add_argument("--debian", default="", metavar="TARBALL",
                    help="image of --storm (built from the template debian/13)")
     p.add_argument("--lxc-maps", choices=sorted(Lxc.MAPS), default="direct",
@@ -62,7 +85,9 @@ def arguments():
     a = p.parse_args()
     if a.rounds < 1 or a.ves < 1 or a.big < 31 or a.storm < 0:
         p.error("numbers must be positive, and the big image bigger than the small one")
-    known = {"start", "others", "list", "create", "memory"}
+    if a.scale and a.scale <= SCALE_FIRST:
+        p.error(f"--scale: more than {SCALE_FIRST}")
+    known = set(GROUPS)
     a.rows = set(filter(None, a.rows.split(","))) or known
     if a.rows - known:
         p.error(f"no such row: {', '.join(sorted(a.rows - known))}")
@@ -132,16 +157,17 @@ def fill(top, megabytes, files):
 class Bench:
     def __init__(self, options, machine, progress):
         self.options, self.machine, self.progress = options, machine, progress
-        self.samples = {key: {} for key, *_ in ROWS}
+        self.samples = {row.key: {} for row in ROWS}
         self.problems = []
         self.storm = None
         image = make_image(os.path.join(machine.work, "image"), machine.init)
         shifted = make_image(os.path.join(machine.work, "image-lxc"), machine.init, LXC_BASE)
-        self.image = image
+        self.image, self.shifted = image, shifted
         self.floor, self.vectl = Floor(machine, image), Vectl(machine, image)
         self.lxc = Lxc(machine, shifted, options.lxc_maps)
         self.known_others = [kind(machine, shifted if kind.shifted else image) for kind in OTHERS]
         self.peers, self.others = [], []
+        self.bridge, self.pairs = None, []
         self.other_samples = {}
 
     def ve(self, words):
@@ -160,20 +186,24 @@ class Bench:
         """The top cgroups of a running VE are this run's to remove."""
         self.machine.own_cgroups |= {os.path.relpath(p, CGROUPS).split("/")[0] for p in self.machine.cgroups_of(ve)}
 
-    def find_peers(self):
+    def take_part(self, peers, ve):
         """A peer that cannot do one round takes no part, and is said."""
-        for peer in (self.floor, self.vectl, self.lxc):
-            ve = self.ve("life")
+        found = []
+        for peer in peers:
             try:
                 peer.set_up()
                 peer.prepare(ve)
                 peer.start(ve)
                 self.own(ve)
+                if peer.veth:
+                    peer.veth.answers()
                 peer.exec_true(ve)
                 peer.stop(ve, True)
-                self.peers.append(peer)
+                found.append(peer)
             except (Failure, OSError, subprocess.SubprocessError, ValueError, KeyError, AttributeError) as e:
-                self.problem(peer.name, f"missing: {e}")
+                self.problem(peer.name, f"missing{' with a veth' if peer.veth else ''}: {e}")
+                peer.abandon(ve)
+        return found
 
     def find_others(self):
         for peer in self.known_others:
@@ -222,6 +252,63 @@ class Bench:
                     self.add("command", peer.name, command)
                     self.add("exec", peer.name, peer.exec_true(ve))
                     self.add("kill" if force else "stop", peer.name, peer.stop(ve, force))
+
+    def need_bridge(self):
+        if not self.bridge:
+            self.bridge = network.Bridge(self.machine)
+        return self.bridge
+
+    def network(self):
+        """Each address is asked in each round: an interface that does not work costs nothing."""
+        ve = self.ve("veth")
+        peers = self.take_part(network.veth_peers(self.machine, self.image, self.shifted, self.options.lxc_maps,
+                                                  self.need_bridge()), ve)
+        for r in range(self.options.rounds):
+            self.progress.say(f"with a veth: round {r + 1} of {self.options.rounds}")
+            first = r % len(peers)
+            for peer in peers[first:] + peers[:first]:
+                byte, command = peer.start(ve)
+                peer.veth.answers()
+                self.add("veth-start", peer.name, byte)
+                self.add("veth-command", peer.name, command)
+                self.add("veth-kill", peer.name, peer.stop(ve, True))
+
+    def traffic(self):
+        """Two VEs and two plain namespaces on the same bridge, with vectl's tables and filters there for both."""
+        bridge = self.need_bridge()
+        image = make_image(os.path.join(self.machine.work, "image-tools"), self.machine.init)
+        network.copy_with_libraries(network.IPERF, image)
+        flood = os.path.join(self.machine.build, "bench-flood")
+        shutil.copy(flood, os.path.join(image, "bin/flood"))
+        vectl = Vectl(self.machine, image, "root-traffic")
+        vectl.set_up()
+        plain = network.PlainPair(self.machine, bridge, flood)
+        self.pairs.append(plain)
+        ours = network.VePair(self.machine, vectl, bridge)
+        self.pairs.append(ours)
+        for ve in ours.ves:
+            self.own(ve)
+        elements = network.Elements(self.machine, vectl.root)
+        elements.there = min(FIREWALL_VES)
+        self.progress.say("TCP: the first time")
+        for pair in self.pairs:
+            pair.begin()
+        for r in range(self.options.rounds):
+            self.progress.say(f"TCP and firewall: round {r + 1} of {self.options.rounds}")
+            for pair in self.pairs if r % 2 == 0 else self.pairs[::-1]:
+                self.add("tcp", pair.name, pair.throughput())
+            self.add("packet", "plain", plain.packet())
+            for count in FIREWALL_VES if r % 2 == 0 else FIREWALL_VES[::-1]:
+                elements.fill(count)
+                self.add("packet", f"{count} VEs", ours.packet())
+                enter, leave = elements.time()
+                self.add("enter", f"{count} VEs", enter)
+                self.add("leave", f"{count} VEs", leave)
+        self.end_pairs()
+
+    def end_pairs(self):
+        while self.pairs:
+            self.pairs.pop().end()
 
     def list(self):
         """A root of its own, so that nothing else is in the list."""
@@ -297,6 +384,51 @@ class Bench:
                 self.add("memory", peer.name, peer.anonymous(ve))
                 peer.stop(ve, True)
 
+    def scale(self):
+        """
+        The rounds of the 10th and of the last cannot be in turn. The floor's starts beside them, without an interface,
+        say how much slower the kernel, or the machine, had become meanwhile.
+        """
+        if self.vectl not in self.peers:
+            return
+        count, links = self.options.scale, network.Links()
+        vectl = Vectl(self.machine, self.image, "root-scale", network.Routed(links))
+        vectl.set_up()
+        ves = [self.ve(f"scale{i + 1}") for i in range(count)]
+
+        def all_of(what, ves, step):
+            done = 0
+            with concurrent.futures.ThreadPoolExecutor(SCALE_AT_ONCE) as pool:
+                for _ in pool.map(step, ves):
+                    done += 1
+                    self.progress.say(f"scale: {what}: {done} of {len(ves)}")
+
+        def measure(series, ve):
+            links.remember()
+            vectl.start_quietly(ve)  # off the clock: with ids that nobody else has
+            vectl.stop(ve, True)
+            for r in range(self.options.rounds):
+                self.progress.say(f"scale: start of the {series}: round {r + 1} of {self.options.rounds}")
+                for peer in (vectl, self.floor) if r % 2 == 0 else (self.floor, vectl):
+                    if peer in (vectl, *self.peers):
+                        one = ve if peer is vectl else self.ve("life")
+                        self.add("scale", series if peer is vectl else f"floor {series}", peer.start(one)[0])
+                        peer.stop(one, True)
+                        time.sleep(SCALE_PAUSE)
+            vectl.start_quietly(ve)
+
+        all_of("creating", ves, vectl.prepare_quietly)
+        vectl.start_quietly(ves[0])
+        self.own(ves[0])
+        all_of("starting", ves[1:SCALE_FIRST - 1], vectl.start_quietly)
+        measure("10th", ves[SCALE_FIRST - 1])
+        all_of("starting", ves[SCALE_FIRST:count - 1], vectl.start_quietly)
+        measure("last", ves[count - 1])
+        running = len(vectl.run("list", "--names", "--state", "running").split())
+        if running != count:
+            raise Failure(f"{running} of {count} VEs run")
+        all_of("removing", ves, vectl.destroy)
+
     # -- not a ratio: how many come up
 
     def run_storm(self):
@@ -346,10 +478,13 @@ class Bench:
             vectl.destroy(ve)
 
     def run(self):
-        self.find_peers()
-        for row, step in (("start", self.life), ("others", self.beside_others), ("list", self.list), ("create", self.create), ("memory", self.memory)):
+        self.peers = self.take_part((self.floor, self.vectl, self.lxc), self.ve("life"))
+        steps = (self.life, self.beside_others, self.network, self.list, self.create, self.memory, self.traffic)
+        for row, step in zip(GROUPS, steps):
             if row in self.options.rows:
                 self.attempt(row, step)
+        if self.options.scale:
+            self.attempt("scale", self.scale)
         if self.options.storm:
             self.attempt("storm", self.run_storm)
 
@@ -362,6 +497,10 @@ class Bench:
                 peer.abandon(self.ve("life"))
             for peer in self.others:
                 peer.abandon(self.ve(peer.name))
+            try:
+                self.end_pairs()
+            except (Failure, OSError, subprocess.SubprocessError) as left:
+                self.problem(row, left)
 
 
 # ---- results
@@ -369,44 +508,50 @@ class Bench:
 def show(unit):
     if unit == "KB":
         return lambda value: f"{value:.0f} KB"
-    return lambda value: f"{value / MILLISECONDS:.{2 if value < 100 * MILLISECONDS else 0}f} ms"
+    if unit == "bit/s":
+        return lambda value: f"{value / 1e9:.2f} Gbit/s"
+    return lambda value: (f"{value / 1000:.2f} us" if value < MILLISECONDS / 10 else
+                          f"{value / MILLISECONDS:.{2 if value < 100 * MILLISECONDS else 0}f} ms")
 
 
 def evaluate(bench):
     rows = []
-    for key, title, unit, (over, under), target in ROWS:
-        samples = bench.samples[key]
-        if key == "list":
+    for row in ROWS:
+        samples, title = bench.samples[row.key], row.title
+        if row.key == "list":
             title = f"list of {bench.options.ves} VEs"
-        row = {"key": key, "title": title, "unit": unit, "samples": samples, "target": target, "format": show(unit),
-               "spread": {name: stats.spread(values) for name, values in samples.items() if values},
-               "ratios": {}}
-        for name in (under, "floor"):
-            if samples.get(over) and samples.get(name):
-                row["ratios"][f"{over}/{name}"] = stats.ratio(samples[over], samples[name])
-        row["against"] = f"{over}/{under}"
-        rows.append(row)
+        if row.key == "scale" and bench.options.scale:
+            title = f"start of the 10th and {bench.options.scale}th routed VE"
+        out = {"key": row.key, "group": row.group, "title": title, "unit": row.unit, "samples": samples,
+               "targets": row.targets, "shown": row.shown, "format": show(row.unit), "ratios": {},
+               "spread": {name: stats.spread(values) for name, values in samples.items() if values}}
+        more = ("floor last/floor 10th", "2 VEs/plain") if row.key in ("scale", "packet") else ("vectl/floor",)
+        for ratio in dict.fromkeys((row.shown, *(t[0] for t in row.targets), *more)):
+            over, under = ratio.split("/")
+            if samples.get(over) and samples.get(under):
+                out["ratios"][ratio] = stats.ratio(samples[over], samples[under])
+        rows.append(out)
     return rows
 
 
 def verdicts(rows, bench):
     """(what, met) of every target. A row that was asked for and has no ratio misses it."""
-    asked = {"start": "start", "exec": "start", "list": "list", "create": "create", "memory": "memory"}
     out = []
+    asked = bench.options.rows | ({"scale"} if bench.options.scale else set())
     for row in rows:
-        if asked.get(row["key"]) not in bench.options.rows:
+        if row["group"] not in asked:
             continue
         if row["key"] == "memory":
             ours, theirs = row["samples"].get("vectl"), row["samples"].get("lxc")
             worst = f"{max(ours)} KB at worst" if ours else "not measured"
             out.append((f"memory <= {MEMORY_LIMIT} KB: {worst}", bool(ours) and max(ours) <= MEMORY_LIMIT))
             out.append(("memory of lxc beside it: " + ("measured" if theirs else "not measured"), bool(theirs)))
-        elif row["target"] is not None:
-            r = row["ratios"].get(row["against"])
-            said = f"95 % bound {r['high']:.3f}" if r else "not measured"
-            out.append((f"{row['key']}: {row['against']} <= {row['target']}: {said}",
-                        bool(r) and r["high"] <= row["target"]))
-    if "start" in bench.options.rows:
+        for name, sign, bound in row["targets"]:
+            r = row["ratios"].get(name)
+            worst = r and r["high" if sign == "<=" else "low"]
+            out.append((f"{row['key']}: {name} {sign} {bound}: " + (f"95 % bound {worst:.3f}" if r else "not measured"),
+                        bool(r) and (worst <= bound if sign == "<=" else worst >= bound)))
+    if "start" in asked:
         out.append(("floor beside it: " + ("measured" if bench.samples["start"].get("floor") else "not measured"),
                     bool(bench.samples["start"].get("floor"))))
     if bench.options.storm:
@@ -416,24 +561,31 @@ def verdicts(rows, bench):
     return out
 
 
+def said(ratio):
+    return f"{ratio['ratio']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" if ratio else "-"
+
+
 def table(rows):
     """At most 80 columns."""
     names = {"start": "start to 1st byte", "command": "start returns", "exec": "exec true", "stop": "stop",
-             "kill": "stop --force", "memory": "memory behind"}
+             "kill": "stop --force", "memory": "memory behind", "veth-start": "veth: to 1st byte",
+             "veth-command": "veth: returns", "veth-kill": "veth: --force"}
     peers = ("floor", "vectl", "lxc")
     lines = [f"{'medians':<18}{'floor':>10}{'vectl':>10}{'lxc':>10}  {'vectl/lxc (95 %)':<20}{'vectl/floor':>10}"]
     last = []
     for row in rows:
         medians = {name: row["format"](spread["median"]) for name, spread in row["spread"].items()}
-        ratio, above = row["ratios"].get(row["against"]), row["ratios"].get("vectl/floor")
-        said = f"{ratio['ratio']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" if ratio else "-"
-        if row["key"] == "create":
-            last += [f"create, 3 GB image {medians['3 GB']}, 30 MB image {medians['30 MB']}: {said}"] if ratio else []
-        elif medians:
-            cells = "".join(f"{medians.get(name, '-'):>10}" for name in peers)
-            lines.append(f"{names.get(row['key'], row['title']):<18}{cells}  {said:<20}"
-                         f"{format(above['ratio'], '.2f') if above else '-':>10}")
-    return "\n".join(lines + last)
+        ratio, above = row["ratios"].get(row["shown"]), row["ratios"].get("vectl/floor")
+        if not medians:
+            continue
+        if row["group"] in ("create", "traffic", "scale"):
+            last += [row["title"] + ":", "  " + ", ".join(f"{name} {m}" for name, m in medians.items()),
+                     "  " + (", ".join(f"{name} {said(r)}" for name, r in row["ratios"].items()) or "-")]
+            continue
+        cells = "".join(f"{medians.get(name, '-'):>10}" for name in peers)
+        lines.append(f"{names.get(row['key'], row['title']):<18}{cells}  {said(ratio):<20}"
+                     f"{format(above['ratio'], '.2f') if above else '-':>10}")
+    return "\n".join((lines if len(lines) > 1 else []) + last)
 
 
 def others_table(bench):
@@ -451,7 +603,7 @@ def others_table(bench):
                 continue
             r = stats.ratio(ours[what], values)
             cells += [show("ns")(stats.median(values)),
-                      "" if name == "vectl" else f"{r['ratio']:.2f} ({r['low']:.2f}-{r['high']:.2f})"]
+                      "" if name == "vectl" else said(r)]
         lines.append(f"{name:<14}{cells[0]:>18}  {cells[1]:<18}{cells[2]:>10}  {cells[3]:<16}".rstrip())
     for peer in bench.others:
         lines += textwrap.wrap(f"{peer.name} does less: {peer.left_out}", 80, subsequent_indent="  ")
@@ -469,6 +621,7 @@ def host(bench):
 def document(rows, bench, results, facts):
     return {"format": 1, "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "host": facts,
             "rounds": bench.options.rounds, "ves": bench.options.ves, "big_bytes": bench.options.big << 20,
+            "scale": bench.options.scale, "firewall_ves": FIREWALL_VES,
             "bound": f"bootstrap over paired rounds, {stats.REPETITIONS} draws, 2.5 and 97.5 percentiles",
             "rows": [{k: v for k, v in row.items() if k != "format"} for row in rows],
             "others": bench.other_samples, "storm": bench.storm, "problems": bench.problems,
@@ -477,12 +630,12 @@ def document(rows, bench, results, facts):
 
 def draw(rows, bench, facts):
     def words(row):
-        return ", ".join(f"{name} {r['ratio']:.2f} (95 %: {r['low']:.2f} to {r['high']:.2f})"
+        return ", ".join(f"{name} {r['ratio']:.2f} ({r['low']:.2f} to {r['high']:.2f})"
                          for name, r in row["ratios"].items())
     heading = ("vectl beside lxc and the floor",
                f"{bench.options.rounds} rounds in turn, Linux {facts['kernel']}, {facts['cpus']} CPUs; "
-               "bars are medians, dots are samples")
-    notes = ["All: the same busybox image, an overlay, a user namespace, no network but loopback.",
+               "bars are medians, dots are samples, ratios have their 95 % intervals")
+    notes = ["All: the same busybox image, an overlay, a user namespace, no network but loopback where none is named.",
              "floor: the fewest system calls that give the same isolation, without seccomp, limits or a way to undo.",
              "Dots past the 95th percentile of the slowest are left out; raw samples are in the JSON file."]
     if bench.storm:

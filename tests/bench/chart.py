@@ -3,12 +3,14 @@
 from xml.sax.saxutils import escape
 
 WIDTH = 860
-LABEL = 80      # names of the bars end here
+LABEL = 90      # names of the bars end here
 BAR_END = 660    # the longest bar or dot
 BAR = 16
 GAP = 6
 TITLE = 40
-COLOURS = {"floor": "#8a8f98", "vectl": "#1b6ca8", "lxc": "#d9822b", "3 GB": "#1b6ca8", "30 MB": "#8fb9d8"}
+COLOURS = {"floor": "#8a8f98", "vectl": "#1b6ca8", "lxc": "#d9822b", "3 GB": "#1b6ca8", "30 MB": "#8fb9d8",
+           "plain": "#8a8f98", "2 VEs": "#8fb9d8", "100 VEs": "#4a90c2", "1000 VEs": "#1b6ca8",
+           "10th": "#8fb9d8", "last": "#1b6ca8"}
 
 
 def text(x, y, words, size=13, anchor="start", fill="#222", weight="normal"):

@@ -4,16 +4,20 @@
  * undone after a crash or asked about; there is no seccomp program and no plan. What a runtime takes above this is
  * what its features cost.
  *
- *   floor start CGROUP LOWER DIR BASE INIT   DIR has upper, work and root (empty folders); stays, copies the console to
- *                                            stdout; first line there: "init PID". Ends with init.
+ *   floor start CGROUP LOWER DIR BASE INIT [BRIDGE PORT ADDRESS]
+ *                                            DIR has upper, work and root (empty folders); stays, copies the console to
+ *                                            stdout; first line there: "init PID". Ends with init. With a bridge: eth0
+ *                                            inside has that address, "10.0.0.2/24", and PORT is its other end.
  *   floor enter PID CGROUP COMMAND...        one command in the container of that init
  *   floor stop PID kill|power                PID is that of `floor start`; returns when it has ended
  *
  * No kernel headers: musl's compiler wrapper hides them.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -40,6 +44,19 @@ enum {
 	PIDFD = 0x1000,          /* CLONE_PIDFD */
 	UNLOCK_PTY = 0x40045431, /* TIOCSPTLCK */
 	PTY_PEER = 0x5441,       /* TIOCGPTPEER */
+	NEW_LINK = 16,           /* RTM_NEWLINK, which is for changes too */
+	NEW_ADDRESS = 20,        /* RTM_NEWADDR */
+	REQUEST = 1,             /* NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL and NLM_F_CREATE */
+	ACK = 4,
+	FRESH = 0x600,
+	LINK_NAME = 3, /* IFLA_IFNAME and so on */
+	LINK_MASTER = 10,
+	LINK_INFO = 18,
+	LINK_NET_NS_PID = 19,
+	INFO_KIND = 1,
+	INFO_DATA = 2,
+	VETH_PEER = 1,
+	ADDRESS_LOCAL = 2, /* IFA_LOCAL */
 };
 #define INTO_CGROUP 0x200000000ULL
 #define NAMESPACES                                                                                                     \
@@ -47,6 +64,31 @@ enum {
 
 struct mount_attributes {
 	uint64_t set, clear, propagation, userns_fd;
+};
+
+/* Messages to the kernel's routing socket, one after the other: nlmsghdr, ifinfomsg, ifaddrmsg and rtattr by hand. */
+struct header {
+	uint32_t length;
+	uint16_t type, flags;
+	uint32_t sequence, port;
+};
+
+struct link_header {
+	uint8_t family, padding;
+	uint16_t type;
+	int32_t index;
+	uint32_t flags, change;
+};
+
+struct address_header {
+	uint8_t family, prefix, flags, scope;
+	uint32_t index;
+};
+
+struct messages {
+	_Alignas(8) char b[512]; /* more than all that is ever sent */
+	uint32_t used;
+	struct header *last;
 };
 
 struct clone_arguments {
@@ -145,7 +187,109 @@ static int receive_fd(int sock)
 	return fd;
 }
 
-static void inside(int sock, int lower_tree, int upper_tree, const char *lower, const char *dir, char *init)
+static void *put(struct messages *m, const void *data, size_t size)
+{
+	void *p = m->b + m->used;
+
+	memcpy(p, data, size);
+	m->used += (size + 3) & ~3u;
+	m->last->length = m->b + m->used - (char *)m->last;
+	return p;
+}
+
+static void put_message(struct messages *m, uint16_t type, uint16_t flags, const void *header, size_t size)
+{
+	struct header h = {.type = type, .flags = REQUEST | flags};
+
+	m->last = (void *)(m->b + m->used);
+	put(m, &h, sizeof h);
+	put(m, header, size);
+}
+
+/* Gives its length, for what is nested in it: the caller ends it with `end`. */
+static uint16_t *put_attribute(struct messages *m, uint16_t type, const void *data, size_t size)
+{
+	uint16_t h[2] = {sizeof h + size, type}, *p = put(m, h, sizeof h);
+
+	put(m, data, size);
+	return p;
+}
+
+static void end(struct messages *m, uint16_t *attribute)
+{
+	*attribute = m->b + m->used - (char *)attribute;
+}
+
+static int index_of(int sock, const char *name)
+{
+	struct ifreq r = {0};
+
+	strncpy(r.ifr_name, name, sizeof r.ifr_name - 1);
+	check(ioctl(sock, SIOCGIFINDEX, &r), name);
+	return r.ifr_ifindex;
+}
+
+/* The last message asks for an answer; those before it answer when they fail, and that is read then. */
+static void send_messages(int sock, const struct messages *m, const char *step)
+{
+	struct {
+		struct header h;
+		int32_t error;
+		char request[sizeof m->b];
+	} answer;
+
+	check(send(sock, m->b, m->used, 0), step);
+	check(recv(sock, &answer, sizeof answer, 0), step);
+	errno = -answer.error;
+	check(answer.error, step);
+}
+
+/* One message: the pair, its host's end a port of the bridge and up, the other end born in the new namespace. */
+static void make_veth(pid_t pid, const char *bridge, const char *port)
+{
+	const struct link_header host = {.flags = IFF_UP, .change = IFF_UP}, inner = {0};
+	int sock = check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), "netlink"), master = index_of(sock, bridge);
+	uint16_t *info, *data, *peer;
+	struct messages m = {0};
+
+	put_message(&m, NEW_LINK, ACK | FRESH, &host, sizeof host);
+	put_attribute(&m, LINK_NAME, port, strlen(port) + 1);
+	put_attribute(&m, LINK_MASTER, &master, sizeof master);
+	info = put_attribute(&m, LINK_INFO, "", 0);
+	put_attribute(&m, INFO_KIND, "veth", sizeof "veth");
+	data = put_attribute(&m, INFO_DATA, "", 0);
+	peer = put_attribute(&m, VETH_PEER, &inner, sizeof inner);
+	put_attribute(&m, LINK_NAME, "eth0", sizeof "eth0");
+	put_attribute(&m, LINK_NET_NS_PID, &pid, sizeof pid);
+	end(&m, peer);
+	end(&m, data);
+	end(&m, info);
+	send_messages(sock, &m, "veth");
+	close(sock);
+}
+
+static void set_address(const char *text)
+{
+	int sock = check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), "netlink");
+	struct link_header up = {.index = index_of(sock, "eth0"), .flags = IFF_UP, .change = IFF_UP};
+	struct address_header a = {.family = AF_INET, .index = up.index};
+	struct messages m = {0};
+	struct in_addr ip;
+	char alone[16];
+
+	a.prefix = atoi(strchr(text, '/') + 1);
+	snprintf(alone, sizeof alone, "%.*s", (int)strcspn(text, "/"), text);
+	errno = EINVAL;
+	check(inet_pton(AF_INET, alone, &ip) - 1, text);
+	put_message(&m, NEW_LINK, 0, &up, sizeof up);
+	put_message(&m, NEW_ADDRESS, ACK | FRESH, &a, sizeof a);
+	put_attribute(&m, ADDRESS_LOCAL, &ip, sizeof ip);
+	send_messages(sock, &m, text);
+	close(sock);
+}
+
+static void inside(
+	int sock, int lower_tree, int upper_tree, const char *lower, const char *dir, char *init, const char *ip)
 {
 	char options[1024], root[512], go;
 	int master, tty;
@@ -170,6 +314,8 @@ static void inside(int sock, int lower_tree, int upper_tree, const char *lower, 
 	check(syscall(SYS_pivot_root, ".", "."), "pivot_root");
 	check(umount2(".", MNT_DETACH), "detach the old root");
 	check(sethostname("floor", 5), "sethostname");
+	if (ip)
+		set_address(ip);
 
 	send_fd(sock, master);
 	setsid();
@@ -262,13 +408,15 @@ static int start(char **argv)
 	pid = spawn(NAMESPACES | NEWTIME | PIDFD, cgroup, &pidfd);
 	if (!pid) {
 		close(sock[0]); /* else it would wait for itself when the parent fails */
-		inside(sock[1], lower_tree, upper_tree, lower, dir, argv[4]);
+		inside(sock[1], lower_tree, upper_tree, lower, dir, argv[4], argv[5] ? argv[7] : NULL);
 	}
 	close(sock[1]);
 	snprintf(map, sizeof map, "0 %s 65536\n", argv[3]);
 	write_map(pid, "uid_map", map);
 	write_map(pid, "gid_map", map);
 	map_layers(pid, lower_tree, upper_tree);
+	if (argv[5])
+		make_veth(pid, argv[5], argv[6]);
 	check(write(sock[0], "m", 1), "send the maps");
 	console = receive_fd(sock[0]);
 
@@ -311,13 +459,14 @@ static int stop(char **argv)
 
 int main(int argc, char **argv)
 {
-	if (argc == 7 && !strcmp(argv[1], "start"))
+	if ((argc == 7 || (argc == 10 && strchr(argv[9], '/'))) && !strcmp(argv[1], "start"))
 		return start(argv + 2);
 	if (argc >= 5 && !strcmp(argv[1], "enter"))
 		return enter(argv + 2);
 	if (argc == 4 && !strcmp(argv[1], "stop"))
 		return stop(argv + 2);
 	fprintf(stderr,
-		"usage: floor start CGROUP LOWER DIR BASE INIT | enter PID CGROUP COMMAND... | stop PID kill|power\n");
+		"usage: floor start CGROUP LOWER DIR BASE INIT [BRIDGE PORT ADDRESS] | enter PID CGROUP COMMAND... | "
+		"stop PID kill|power\n");
 	return 2;
 }
