@@ -38,7 +38,7 @@ static const struct {
 	{ENTER_PLAN, 0, "restart the VE: vectl restart NAME"},
 	{ENTER_SECCOMP, 0, "restart the VE: vectl restart NAME"},
 	{ENTER_REQUEST, EBADMSG, "install vectl whole: its programs are of different versions"},
-	{-1, EMFILE, "let it open more files: ulimit -n"},
+	{-1, EMFILE, "allow the caller more open files: ulimit -n"},
 	{-1, ENFILE, "close files on the host, or raise fs.file-max"},
 	{-1, ENOMEM, "free some memory"},
 	{-1, ENOSPC, "free some space, or inotify watches"},

@@ -87,10 +87,13 @@ static int open_gone(struct ve_host *host)
 	return fd < 0 ? -errno : fd;
 }
 
+/* 1: a link that is there is left to ve_reap_links; 0: it is not there, and nobody is left who would make it. */
 static int mark_gone(int gone, const char *name)
 {
+	if (!if_nametoindex(name))
+		return 0;
 	cleanup_fd int fd = openat(gone, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd < 0 ? -errno : 0;
+	return fd < 0 ? -errno : 1;
 }
 
 int network_undo(struct ve *ve, int dir, int *ret_socket, struct error *e)
@@ -111,16 +114,21 @@ int network_undo(struct ve *ve, int dir, int *ret_socket, struct error *e)
 	if ((r = firewall_remove(ve->host, list, (size_t)n, ret_socket, e)) < 0)
 		return r;
 	cleanup_fd int gone = open_gone(ve->host);
+	int left = 0;
 	for (int i = 0; i < n; i++) {
 		char name[IF_NAMESIZE];
 		rate_link_name(list[i].host, name);
 		r = gone < 0 ? gone : mark_gone(gone, list[i].host);
-		if (!r && list[i].rate_out)
+		left |= r > 0;
+		if (r >= 0 && list[i].rate_out)
 			r = mark_gone(gone, name);
+		left |= r > 0;
 		if (r < 0)
 			return error_sys(e, -r, tried, GONE);
 	}
-	return unlinkat(dir, FIREWALL_RECORD, 0) && errno != ENOENT ? error_sys(e, errno, tried, FIREWALL_RECORD) : 0;
+	if (unlinkat(dir, FIREWALL_RECORD, 0) && errno != ENOENT)
+		return error_sys(e, errno, tried, FIREWALL_RECORD);
+	return left;
 }
 
 static int64_t age_ms(const struct stat *st)
@@ -133,7 +141,7 @@ static int64_t age_ms(const struct stat *st)
 int ve_reap_links(struct ve_host *host)
 {
 	cleanup_fd int gone = open_gone(host);
-	DIR *d = gone < 0 ? NULL : fdopendir(dup(gone));
+	DIR *d = gone < 0 ? NULL : fdopendir(fcntl(gone, F_DUPFD_CLOEXEC, 3));
 	struct dirent *de;
 	int next = 0;
 	while (d && (de = readdir(d))) {

@@ -78,7 +78,7 @@ int undo(struct ve *ve, struct error *e)
 	if (dir < 0)
 		return error_sys(e, -dir, "remove what the VE left", ve->host->run);
 	cleanup_free char *text = NULL;
-	char cgroup[512], path[PATH_MAX];
+	char cgroup[512] = "", path[PATH_MAX];
 	int r = hooks_end_cut(dir, e);
 	if (r)
 		return r;
@@ -90,8 +90,9 @@ int undo(struct ve *ve, struct error *e)
 			ve->name);
 	if (r >= 0 && *text && (r = cgroup_destroy(cgroup, e)) < 0)
 		return r;
-	if ((r = network_undo(ve, dir, &closed_last, e)) < 0)
-		return r;
+	int links = network_undo(ve, dir, &closed_last, e);
+	if (links < 0)
+		return links;
 	log_lost(ve, dir);
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
 	if ((r = drop_first_boot(ve, dir, path, e)))
@@ -105,6 +106,10 @@ int undo(struct ve *ve, struct error *e)
 	for (size_t i = 0; i < ARRAY_SIZE(before); i++)
 		unlinkat(dir, before[i], 0);
 	r = remove_tree_at(AT_FDCWD, path);
+	if (links && *cgroup) { /* the reaper's to remove, which no VE that runs may have started */
+		*strrchr(cgroup, '/') = 0;
+		reaper_wake(ve->host, cgroup);
+	}
 	return r < 0 ? error_sys(e, -r, "remove what the VE left", path) : 0;
 }
 

@@ -114,7 +114,7 @@ test_errors_say_what_to_do() {
 test_too_few_descriptors_say_what_to_do() {
 	[ -z "${T_SANITIZED:-}" ] || skip 'the leak checker wants file descriptors of its own'
 	fails 125 sh -c 'ulimit -n 9; exec vectl exec e1 -- true'
-	like "$ERR" '^vectl: e1: .*: Too many open files: let it open more files: ulimit -n$'
+	like "$ERR" '^vectl: e1: .*: Too many open files: allow the caller more open files: ulimit -n$'
 }
 
 test_statuses() {
