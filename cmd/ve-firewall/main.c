@@ -131,6 +131,8 @@ static int read_record(const char *run, const char *name, struct list *l)
 	if (r < 0)
 		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 	int n = firewall_parse(text, &i);
+	if (n == -EBADMSG)
+		return 0; /* nothing of that VE's passes then */
 	for (int k = 0; k < n; k++)
 		if ((r = elements_of(&i[k], on_element, l)))
 			return r;

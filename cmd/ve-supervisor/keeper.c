@@ -202,8 +202,7 @@ static int wait_for_console(void)
 		default:
 			/* Said once, by the step that failed; what follows here is its consequence. */
 			/* The guest deleted an interface: what the VE's root cannot make again, the host's can. */
-			k.again = !k.first && m.err == ENODEV && m.step < plan->nsteps &&
-				  plan->step[m.step].op == OP_JOIN_NETWORK;
+			k.again = !k.first && m.step < plan->nsteps && plan->step[m.step].op == OP_JOIN_NETWORK;
 			report_sync(&m, REPORT_FAILED);
 			end_with(1);
 		}

@@ -62,7 +62,7 @@ static int give_route(const char *name, const char *to, const char *gateway)
 	if (fd < 0)
 		return fd;
 	step_subject = text;
-	r = veth_add_route(fd, index, to ? &ip : NULL, to ? NULL : &ip);
+	r = to ? veth_add_host_route(fd, index, &ip) : veth_add_route(fd, index, NULL, &ip);
 	close(fd);
 	return r;
 }
@@ -148,6 +148,7 @@ static int take_along(int old, int fresh, const char *name, uint32_t index, cons
 	step_subject = name;
 	i->ifi_index = (int)index;
 	netlink_put_u32(&n, IFLA_NET_NS_FD, fresh);
+	netlink_put_u32(&n, IFLA_NEW_IFINDEX, index); /* else the kernel takes another where this one is in use */
 	netlink_put_string(&n, IFLA_IFNAME, name);
 	netlink_put(&n, IFLA_ADDRESS, mac, 6);
 	return netlink_send(old, &n);

@@ -162,7 +162,7 @@ static void on_line(void *arg, const char *line)
 	snprintf(arg, 256, "%s", line);
 }
 
-static int make(struct ve_host *host, const struct wanted *w, struct error *e)
+static int make(struct ve_host *host, const struct wanted *w, int lock, struct error *e)
 {
 	char program[PATH_MAX], said[256] = "", prefix[IF_NAMESIZE];
 	net_host_prefix(host, prefix);
@@ -170,7 +170,7 @@ static int make(struct ve_host *host, const struct wanted *w, struct error *e)
 		return error_sys(e, ENAMETOOLONG, tried_ready, host_libexec_dir);
 	const char *const argv[] = {program, w->table, w->comment, host->run, w->nat, w->ipv4, w->ipv6, prefix, NULL};
 	struct host_child child = {.argv = argv,
-		.in = -1,
+		.in = lock, /* held until it has ended, should this process be killed */
 		.out = -1,
 		.err = -1,
 		.timeout_ms = MAKE_TIMEOUT_MS,
@@ -202,7 +202,7 @@ int firewall_ready(struct ve_host *host, const struct net_own *own, struct error
 	r = look(&w, 1, e); /* somebody else may have made them while this one waited */
 	if (r)
 		return r < 0 ? r : 0;
-	return make(host, &w, e);
+	return make(host, &w, lock, e);
 }
 
 /* ---- elements */
@@ -469,6 +469,13 @@ static void strike_absent(struct list *l)
 	l->n = kept;
 }
 
+/* No nftables on this kernel, or not for this process, or no tables of ours: nothing of the VE's is there. */
+static int is_absent(int r)
+{
+	return r == -ENOENT || r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -EINVAL ||
+	       r == -EPERM;
+}
+
 int firewall_remove(struct ve_host *host, const struct net_interface *i, size_t n, int *ret_socket, struct error *e)
 {
 	cleanup_nft struct nft nft = {0};
@@ -481,14 +488,14 @@ int firewall_remove(struct ve_host *host, const struct net_interface *i, size_t 
 	if (!r)
 		r = nft_open(&nft, table);
 	if (r)
-		return error_sys(e, -r, tried_remove, "netlink");
+		return is_absent(r) ? 0 : error_sys(e, -r, tried_remove, "netlink");
 	if (has_ports(i, n)) {
 		if ((lock = lock_firewall(host, tried_remove, e)) < 0)
 			return lock;
 		for (size_t k = 0; k < l.n; k++)
 			nft_get_element(&nft, &l.element[k]);
 		r = nft_send(&nft, on_owner, &l);
-		if (r && r != -ENOENT)
+		if (r && !is_absent(r))
 			return error_sys(e, -r, tried_remove, "nftables");
 		strike_absent(&l);
 	}
@@ -504,7 +511,7 @@ int firewall_remove(struct ve_host *host, const struct net_interface *i, size_t 
 		strike_absent(&l);
 		r = 0;
 	}
-	if (r && r != -ENOENT)
+	if (r && !is_absent(r))
 		return error_sys(e, -r, tried_remove, "nftables");
 	if (ret_socket)
 		*ret_socket = fcntl(mnl_socket_get_fd(nft.nl), F_DUPFD_CLOEXEC, 3);

@@ -140,7 +140,11 @@ static int look_around(const char *bridge, struct in_use *u)
 static int pick(struct ve_host *host, struct net_own *own, struct error *e)
 {
 	struct in_use u = {0};
-	int r = look_around(own->bridge, &u);
+	int r = -EINTR; /* what is asked for has changed meanwhile */
+	for (int turn = 0; r == -EINTR && turn < 16; turn++) {
+		u = (struct in_use){0};
+		r = look_around(own->bridge, &u);
+	}
 	if (r)
 		return error_sys(e, -r, tried, "the host's routes");
 	/* Roots start at different places, so that two of them meet only where one has not yet used its network. */

@@ -195,14 +195,16 @@ int veth_drop_address(int fd, uint32_t index, const struct veth_ip *ip)
 	return r == -EADDRNOTAVAIL ? 0 : r;
 }
 
-static void put_route(
-	struct netlink *n, int type, int flags, uint32_t index, const struct veth_ip *to, const struct veth_ip *gateway)
+enum { RTPROT_VECTL = 0x76 }; /* of routes on the host: which are vectl's to take away */
+
+static void put_route(struct netlink *n, int type, int flags, uint32_t index, const struct veth_ip *to,
+	const struct veth_ip *gateway, int protocol)
 {
 	struct rtmsg *m = netlink_request(n, type, flags, sizeof *m);
 	*m = (struct rtmsg){.rtm_family = to ? to->family : gateway->family,
 		.rtm_dst_len = to ? to->prefix : 0,
 		.rtm_table = RT_TABLE_MAIN,
-		.rtm_protocol = RTPROT_STATIC,
+		.rtm_protocol = (unsigned char)protocol,
 		.rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
 		.rtm_type = RTN_UNICAST,
 		/* A gateway may lie outside the interface's own network, as that of a /32 does. */
@@ -213,20 +215,45 @@ static void put_route(
 		netlink_put(n, RTA_DST, to->byte, to->size);
 	if (gateway)
 		netlink_put(n, RTA_GATEWAY, gateway->byte, gateway->size);
-	netlink_put_u32(n, RTA_OIF, index);
+	if (index)
+		netlink_put_u32(n, RTA_OIF, index);
 }
 
 int veth_add_route(int fd, uint32_t index, const struct veth_ip *to, const struct veth_ip *gateway)
 {
 	struct netlink n = {0};
-	put_route(&n, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, to, gateway);
+	put_route(&n, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, to, gateway, RTPROT_STATIC);
 	return netlink_send(fd, &n);
 }
 
 int veth_drop_route(int fd, uint32_t index, const struct veth_ip *to, const struct veth_ip *gateway)
 {
 	struct netlink n = {0};
-	put_route(&n, RTM_DELROUTE, 0, index, to, gateway);
+	put_route(&n, RTM_DELROUTE, 0, index, to, gateway, RTPROT_STATIC);
+	int r = netlink_send(fd, &n);
+	return r == -ESRCH ? 0 : r;
+}
+
+int veth_add_host_route(int fd, uint32_t index, const struct veth_ip *to)
+{
+	struct netlink n = {0};
+	put_route(&n, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, to, NULL, RTPROT_VECTL);
+	int r = netlink_send(fd, &n);
+	if (r != -EEXIST)
+		return r;
+	/* That of a link whose VE has ended just now goes with it; by whatever link it leads. */
+	put_route(&n, RTM_DELROUTE, 0, 0, to, NULL, RTPROT_VECTL);
+	r = netlink_send(fd, &n);
+	if (r)
+		return r == -ESRCH ? -EEXIST : r;
+	put_route(&n, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, to, NULL, RTPROT_VECTL);
+	return netlink_send(fd, &n);
+}
+
+int veth_drop_host_route(int fd, uint32_t index, const struct veth_ip *to)
+{
+	struct netlink n = {0};
+	put_route(&n, RTM_DELROUTE, 0, index, to, NULL, RTPROT_VECTL);
 	int r = netlink_send(fd, &n);
 	return r == -ESRCH ? 0 : r;
 }
@@ -250,6 +277,6 @@ int veth_begin_inside(int fd, uint32_t index, const unsigned char mac[6])
 		return r;
 	veth_link_local(mac, &own);
 	r = veth_add_address(fd, index, &own, RT_SCOPE_LINK);
-	/* IPv6 is switched off on this host */
-	return r == -EOPNOTSUPP || r == -EAFNOSUPPORT || r == -EACCES ? 0 : r;
+	/* IPv6 is switched off on this host, or the MTU is less than it needs */
+	return r == -EOPNOTSUPP || r == -EAFNOSUPPORT || r == -EACCES || r == -EINVAL ? 0 : r;
 }

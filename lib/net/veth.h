@@ -40,6 +40,10 @@ int veth_drop_address(int fd, uint32_t index, const struct veth_ip *ip);
 int veth_add_route(int fd, uint32_t index, const struct veth_ip *to, const struct veth_ip *gateway);
 int veth_drop_route(int fd, uint32_t index, const struct veth_ip *to, const struct veth_ip *gateway);
 
+/* On the host, which may have a route of its own to that address: -EEXIST then, and it stays. */
+int veth_add_host_route(int fd, uint32_t index, const struct veth_ip *to);
+int veth_drop_host_route(int fd, uint32_t index, const struct veth_ip *to);
+
 /* The VE's end: up, with the link-local address that the filter on the host's side expects. */
 int veth_begin_inside(int fd, uint32_t index, const unsigned char mac[6]);
 

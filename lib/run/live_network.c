@@ -293,8 +293,12 @@ static int prepare_host(const struct net_change *c, const struct net_interface *
 {
 	char text[2][NET_ADDRESS_TEXT];
 	const char *list[3] = {0};
-	if (i->type == NET_ROUTED)
-		return net_forwarding(1, c->e);
+	if (i->type == NET_ROUTED) {
+		int ipv6 = 0;
+		for (unsigned k = 0; k < i->naddresses; k++)
+			ipv6 |= i->address[k].family == AF_INET6;
+		return net_forwarding(ipv6, c->e);
+	}
 	if (!i->managed)
 		return net_bridge_check(i->link, c->e);
 	net_address_text(&c->own.ipv4, 1, text[0]);
@@ -347,13 +351,13 @@ static int route_host(
 	for (unsigned k = 0; !r && k < want->naddresses; k++) {
 		net_ip(&want->address[k], &ip);
 		ip.prefix = ip.size * 8;
-		r = veth_add_route(c->host, index, &ip, NULL);
+		r = veth_add_host_route(c->host, index, &ip);
 	}
 	for (unsigned k = 0; was && !r && k < was->naddresses; k++) {
 		net_ip(&was->address[k], &ip);
 		ip.prefix = ip.size * 8;
 		if (!has_address(want->address, want->naddresses, &was->address[k]))
-			r = veth_drop_route(c->host, index, &ip, NULL);
+			r = veth_drop_host_route(c->host, index, &ip);
 	}
 	for (unsigned k = 0; was && !r && k < was->ngateways; k++) {
 		next_hop(&was->gateway[k], &ip);
@@ -578,7 +582,7 @@ static int go(struct net_change *c)
 		r = change_boots(c);
 	/* The bridges are there by now. */
 	for (size_t k = 0; !r && k < c->want.n; k++)
-		if (c->want.i[k].type == NET_BRIDGE && c->want.i[k].nports)
+		if (c->want.i[k].managed && c->want.i[k].nports)
 			r = net_loopback_out(c->want.i[k].link, c->e);
 	return r;
 }

@@ -48,9 +48,9 @@ static int firewall_step(struct ve *ve, const struct network *n, int dir, struct
 		return error_sys(e, -r, "start", FIREWALL_RECORD);
 	if ((r = firewall_ready(ve->host, &n->own, e)) < 0)
 		return r;
-	/* A link of its own gets this from the keeper. */
+	/* A link of its own gets this from the keeper; a bridge of the administrator's stays as it is. */
 	for (size_t i = 0; i < n->n && r >= 0; i++)
-		if (n->interfaces[i].type == NET_BRIDGE && n->interfaces[i].nports)
+		if (n->interfaces[i].managed && n->interfaces[i].nports)
 			r = net_loopback_out(n->interfaces[i].link, e);
 	return r < 0 ? r : firewall_add(ve->host, n->interfaces, n->n, e);
 }
@@ -96,6 +96,15 @@ static int mark_gone(int gone, const char *name)
 	return fd < 0 ? -errno : 1;
 }
 
+/* Where nothing can be written, it is waited for here. */
+static int leave(int gone, const char *name)
+{
+	int r = gone < 0 ? gone : mark_gone(gone, name);
+	if (r < 0)
+		net_link_delete(name);
+	return r;
+}
+
 int network_undo(struct ve *ve, int dir, int *ret_socket, struct error *e)
 {
 	static const char tried[] = "remove what the VE left";
@@ -118,13 +127,9 @@ int network_undo(struct ve *ve, int dir, int *ret_socket, struct error *e)
 	for (int i = 0; i < n; i++) {
 		char name[IF_NAMESIZE];
 		rate_link_name(list[i].host, name);
-		r = gone < 0 ? gone : mark_gone(gone, list[i].host);
-		left |= r > 0;
-		if (r >= 0 && list[i].rate_out)
-			r = mark_gone(gone, name);
-		left |= r > 0;
-		if (r < 0)
-			return error_sys(e, -r, tried, GONE);
+		left |= leave(gone, list[i].host) > 0;
+		if (list[i].rate_out)
+			left |= leave(gone, name) > 0;
 	}
 	if (unlinkat(dir, FIREWALL_RECORD, 0) && errno != ENOENT)
 		return error_sys(e, errno, tried, FIREWALL_RECORD);
@@ -149,7 +154,7 @@ int ve_reap_links(struct ve_host *host)
 		if (de->d_name[0] == '.' || fstatat(gone, de->d_name, &st, AT_SYMLINK_NOFOLLOW))
 			continue;
 		int64_t left = GRACE_MS - age_ms(&st);
-		if (left <= 0 && net_link_delete(de->d_name) >= 0) {
+		if ((left <= 0 || left > GRACE_MS) && net_link_delete(de->d_name) >= 0) {
 			unlinkat(gone, de->d_name, 0);
 			continue;
 		}

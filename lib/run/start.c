@@ -318,6 +318,7 @@ static const struct {
 	{OP_EXEC, ENOENT, "check the image's init, or set another: vectl set NAME init=/path"},
 	{OP_EXEC, EACCES, "check the image's init, or set another: vectl set NAME init=/path"},
 	{OP_EXEC, ENOEXEC, "check the image's init, or set another: vectl set NAME init=/path"},
+	{OP_LINK_ROUTE, EEXIST, "the host has a route to that address (`ip route`): give the VE another one"},
 	{OP_LINK, ENODEV, "`ip link` shows the bridges that there are: set another net.IF.link"},
 	{OP_LINK, EXFULL, "a bridge has at most 1024 ports: set net.IF.type=routed"},
 	{OP_LINK_RATE, ENOENT,
