@@ -150,6 +150,8 @@ def devices():
     """Ends of VEs' interfaces have another name after each start: of them it is the number that counts."""
     ends = 0
     for name in os.listdir("/sys/class/net"):
+        if name.startswith("vebr"):
+            continue  # once made, vectl's own bridge of a root is there for the next VE
         if re.fullmatch(r"(ve|v[0-9a-z]{1,8})-[0-9a-z]{5,10}", name):
             ends += 1
         else:

@@ -212,12 +212,15 @@ test_refused_by_name() {
 test_running() {
 	busybox_ve nu1 --set net.lan.link=br0 --set net.lan.ipv4=192.0.2.7/24
 	ok vectl set nu1 net.lan.ipv4=192.0.2.8/24
+	eq "$(of nu1)" 192.0.2.8 'after a change that is in effect at once'
+	# Another hardware address waits for the next start, and all else of the interface with it.
+	ok vectl set nu1 net.lan.ipv4=192.0.2.7/24 net.lan.mac=02:00:00:00:00:21
 	eq "$(of nu1 | tr '\n' ' ')" '192.0.2.7 192.0.2.8 ' 'while it runs'
-	fails 1 vectl create nu2 --image busybox --set net.lan.link=br0 --set net.lan.ipv4=192.0.2.7/24
+	fails 1 vectl create nu2 --image busybox --set net.lan.link=br0 --set net.lan.ipv4=192.0.2.8/24
 	like "$ERR" "is the address of VE 'nu1'"
 	ok vectl restart nu1
-	eq "$(of nu1)" 192.0.2.8 'from the next start on'
-	ok vectl create nu2 --image busybox --set net.lan.link=br0 --set net.lan.ipv4=192.0.2.7/24
+	eq "$(of nu1)" 192.0.2.7 'from the next start on'
+	ok vectl create nu2 --image busybox --set net.lan.link=br0 --set net.lan.ipv4=192.0.2.8/24
 	cleanup_ve nu1 nu2
 }
 
