@@ -292,10 +292,17 @@ static int open_initctl(pid_t init, int pidfd)
 	return r;
 }
 
-static int ask_by_initctl(pid_t init, int pidfd)
+/*
+ * A reboot of the guest's own that gets as far as its killall5 ends the scripts of runlevel 0, too: init is in that
+ * runlevel then, with nothing to do, and takes no request for it again. So every other while it is asked for runlevel
+ * 6, after which it does not come up again either, since the keeper knows of the stop.
+ */
+static int ask_by_initctl(pid_t init, int pidfd, int64_t asking_ms)
 {
+	enum { WHILE_MS = 25000 };
 	/* 3 seconds between SIGTERM and SIGKILL for what inittab itself keeps running, as telinit has it. */
-	const struct initctl request = {.magic = 0x03091969, .command = 1, .runlevel = '0', .seconds = 3};
+	const struct initctl request = {
+		.magic = 0x03091969, .command = 1, .runlevel = asking_ms / WHILE_MS % 2 ? '6' : '0', .seconds = 3};
 	cleanup_fd int fd = open_initctl(init, pidfd);
 	if (fd < 0)
 		return fd;
@@ -318,12 +325,12 @@ static int ask_inside(struct ve *ve)
 	return r;
 }
 
-int init_ask_to_stop(const struct init_kind *kind, struct ve *ve, pid_t init, int pidfd)
+int init_ask_to_stop(const struct init_kind *kind, struct ve *ve, pid_t init, int pidfd, int64_t asking_ms)
 {
 	int r = 0, signal = kind->realtime ? SIGRTMIN + kind->signal : kind->signal;
 	if (kind->stop == STOP_RUNLEVEL_0)
 		r = ask_inside(ve);
-	if (kind->stop == STOP_INITCTL && !ask_by_initctl(init, pidfd))
+	if (kind->stop == STOP_INITCTL && !ask_by_initctl(init, pidfd, asking_ms))
 		return 0;
 	return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) ? -errno : r < 0 ? r : 0;
 }

@@ -44,9 +44,9 @@ int init_is_ready(const struct init_kind *kind, pid_t init, const char *disk);
 
 /*
  * Asks the init that `pidfd` is to shut the machine down, and does not wait for it. May fail where it is too early in
- * its boot: ask again.
+ * its boot: ask again. asking_ms: for how long it has been asked.
  */
-int init_ask_to_stop(const struct init_kind *kind, struct ve *ve, pid_t init, int pidfd);
+int init_ask_to_stop(const struct init_kind *kind, struct ve *ve, pid_t init, int pidfd, int64_t asking_ms);
 
 /* ---- pure parts */
 

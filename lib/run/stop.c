@@ -134,7 +134,7 @@ static enum ask ask_init(struct ve *ve, const struct spec *s, int64_t asking_ms)
 	if (spec_is_set(s, "stop.signal"))
 		syscall(SYS_pidfd_send_signal, init, parse_signal(spec_string(s, "stop.signal")), NULL, 0);
 	else
-		r = init_ask_to_stop(kind, ve, rt.init, init);
+		r = init_ask_to_stop(kind, ve, rt.init, init, asking_ms);
 	if (!ready || r)
 		return ASK_AGAIN;
 	return kind->stop == STOP_INITCTL ? ASK_SLOWLY : ASK_HEARD;
