@@ -76,9 +76,11 @@ everyday() { # NAME GUEST INIT REBOOT POWEROFF
 	guest "$name" sh -c ': >/root/marks'
 
 	note 'reboot by the guest'
+	local boot
+	boot=$(info "$name" "d['boot']")
 	# shellcheck disable=SC2086
 	try vectl exec "$name" -- $reboot
-	booted "$name" 2
+	booted "$name" $((boot + 1))
 	marks "$name" 'down up'
 	ok vectl ps "$name"
 	ok vectl list -o name,ready
@@ -148,7 +150,7 @@ test_busybox() {
 	eq "$(ready bb)" true
 	ok vectl wait bb --state ready --timeout 0
 	try vectl exec bb -- /sbin/reboot # init may kill the command before it has ended by itself
-	booted bb 2
+	booted bb 3
 	marks bb 'down up'
 	stops bb
 	marks bb down
