@@ -210,17 +210,23 @@ test_refused_by_name() {
 
 # A VE that runs keeps what it runs with until it stops, whatever its spec says by then.
 test_running() {
-	busybox_ve nu1 --set net.lan.link=br0 --set net.lan.ipv4=192.0.2.7/24
-	ok vectl set nu1 net.lan.ipv4=192.0.2.8/24
-	eq "$(of nu1)" 192.0.2.8 'after a change that is in effect at once'
-	# Another hardware address waits for the next start, and all else of the interface with it.
-	ok vectl set nu1 net.lan.ipv4=192.0.2.7/24 net.lan.mac=02:00:00:00:00:21
+	local lan=(--set net.lan.link=br0 --set net.lan.ipv4=192.0.2.7/24)
+	busybox_ve nu1 "${lan[@]}"
+	# Another link waits for the next start, and the address with it.
+	ok vectl set nu1 net.lan.link=br1 net.lan.ipv4=192.0.2.8/24
+	like "$ERR" 'waits for the next start: .*net.lan.ipv4'
 	eq "$(of nu1 | tr '\n' ' ')" '192.0.2.7 192.0.2.8 ' 'while it runs'
-	fails 1 vectl create nu2 --image busybox --set net.lan.link=br0 --set net.lan.ipv4=192.0.2.8/24
+	fails 1 vectl create nu2 --image busybox "${lan[@]}"
 	like "$ERR" "is the address of VE 'nu1'"
+	ok vectl set nu1 net.lan.link=br0
 	ok vectl restart nu1
-	eq "$(of nu1)" 192.0.2.7 'from the next start on'
-	ok vectl create nu2 --image busybox --set net.lan.link=br0 --set net.lan.ipv4=192.0.2.8/24
+	eq "$(of nu1)" 192.0.2.8 'from the next start on'
+	ok vectl create nu2 --image busybox "${lan[@]}"
+	# An address alone is in effect at once, and the one before is free.
+	ok vectl set nu1 net.lan.ipv4=192.0.2.9/24
+	like "$ERR" 'in effect: net.lan.ipv4'
+	eq "$(of nu1)" 192.0.2.9
+	ok vectl set nu2 net.lan.ipv4=192.0.2.8/24
 	cleanup_ve nu1 nu2
 }
 
