@@ -483,8 +483,8 @@ test_no_firewall_is_no_start() {
 	like "$ERR" 'put the VE into the firewall: .+'
 	mkdir -p "$VECTL_ROOT/run/vectl/broken"
 	printf 'interface eth0' >"$VECTL_ROOT/run/vectl/broken/net"
-	exits 1 firewall "${READY[@]}"
-	like "$ERR" 'broken/net'
+	# Nothing of that VE passes then; the others are not kept from starting by it.
+	ok firewall "${READY[@]}"
 }
 
 # Rules as the daemon of Debian's docker.io makes them, by iptables-nft.
