@@ -245,8 +245,13 @@ static void has_ended(size_t i)
 	}
 }
 
-static void wait_for_something(struct ve_host *host, const char *run)
+/* 0: nothing is left to wait for. Asked once: what was due may have gone by a second look, and then nothing would come.
+ */
+static int wait_for_something(struct ve_host *host, const char *run)
 {
+	int links = links_due(host);
+	if (n_watched == n_lost && links < 0)
+		return 0;
 	struct pollfd *p = calloc(n_watched + 1, sizeof *p);
 	size_t n = n_watched;
 	if (!p)
@@ -254,7 +259,7 @@ static void wait_for_something(struct ve_host *host, const char *run)
 	for (size_t i = 0; i < n; i++)
 		p[i] = (struct pollfd){.fd = watched[i].fd, .events = POLLIN};
 	p[n] = (struct pollfd){.fd = inotify, .events = POLLIN};
-	if (poll(p, n + 1, sooner(next_due_ms(), links_due(host))) > 0) {
+	if (poll(p, n + 1, sooner(next_due_ms(), links)) > 0) {
 		for (size_t i = n; i-- > 0;)
 			if (p[i].revents)
 				has_ended(i);
@@ -263,6 +268,7 @@ static void wait_for_something(struct ve_host *host, const char *run)
 	}
 	free(p);
 	reap_due(host, run);
+	return 1;
 }
 
 /* TREE/vectl/.reaper: out of it into the tree's root, and away with it and, where no VE is left, its parent. */
@@ -313,8 +319,8 @@ int main(int argc, char **argv)
 		return 1;
 	while (!take_lock(lock)) {
 		look_around(host, run);
-		while (n_watched > n_lost || links_due(host) >= 0)
-			wait_for_something(host, run);
+		while (wait_for_something(host, run))
+			;
 		drop_lock(lock);
 		look_at_new(host, run);
 		look_around(host, run);
