@@ -84,6 +84,9 @@ static int set_sysctl(const struct apply *a, const struct change *c, struct foun
 {
 	int r = sysctl_get(a->sysctls, c->name, f->text);
 
+	if (!c->value) /* unset, and no default is known: only where there is nothing to put back */
+		return r == -ENOENT ? 0 : r ? r : -ENOENT;
+	f->done = !r;
 	return r ? r : sysctl_set(a->sysctls, c->name, c->value);
 }
 
@@ -94,6 +97,7 @@ static int set_hostname(const struct change *c, struct found *f)
 	if (uname(&u) < 0)
 		return -errno;
 	memcpy(f->text, u.nodename, sizeof(u.nodename));
+	f->done = 1;
 	return sethostname(c->value, strlen(c->value)) < 0 ? -errno : 0;
 }
 
@@ -207,11 +211,8 @@ static void settings(struct apply *a)
 			r = set_sysctl(a, c, &found[i]);
 		else if (c->asked->kind == APPLY_HOSTNAME)
 			r = set_hostname(c, &found[i]);
-		else
-			continue;
 		if (r)
 			finish(a, r, i);
-		found[i].done = 1;
 	}
 	/* Cannot be taken back in every case, so: when all of those are done. */
 	for (int i = 0; i < a->nchanges; i++) {

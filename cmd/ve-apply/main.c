@@ -142,7 +142,10 @@ static int default_of_interface(int sysctls, const char *name, char buf[APPLY_VA
 
 struct defaults {
 	struct apply_report report;
-	char value[][APPLY_VALUE_MAX];
+	struct {
+		int unknown; /* to the kernel, so there is nothing to put back where the VE does not have it either */
+		char text[APPLY_VALUE_MAX];
+	} value[];
 };
 
 static _Noreturn void read_defaults(const struct apply *a, struct defaults *ret)
@@ -153,10 +156,11 @@ static _Noreturn void read_defaults(const struct apply *a, struct defaults *ret)
 
 		if (c->asked->kind != APPLY_SYSCTL || c->value)
 			continue;
-		r = sysctl_get(a->sysctls, c->name, ret->value[n]);
+		r = sysctl_get(a->sysctls, c->name, ret->value[n].text);
 		if (r == -ENOENT)
-			r = default_of_interface(a->sysctls, c->name, ret->value[n]);
-		if (r < 0) {
+			r = default_of_interface(a->sysctls, c->name, ret->value[n].text);
+		ret->value[n].unknown = r == -ENOENT;
+		if (r < 0 && r != -ENOENT) {
 			ret->report = (struct apply_report){.err = -r, .change = i};
 			_exit(1);
 		}
@@ -179,8 +183,8 @@ static void find_defaults(struct apply *a)
 		n += a->change[i].asked->kind == APPLY_SYSCTL && !a->change[i].value;
 	if (!n)
 		return;
-	d = mmap(NULL, sizeof(*d) + (size_t)n * APPLY_VALUE_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		0);
+	d = mmap(NULL, sizeof(*d) + (size_t)n * sizeof(d->value[0]), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		-1, 0);
 	pid = d == MAP_FAILED ? -1 : sys_clone3(&args);
 	if (pid < 0)
 		report(errno, APPLY_NONE);
@@ -189,8 +193,10 @@ static void find_defaults(struct apply *a)
 	if (waitpid(pid, &status, 0) != pid || status)
 		report(d->report.err ? d->report.err : EIO, d->report.err ? d->report.change : APPLY_NONE);
 	for (int i = 0, k = 0; i < a->nchanges; i++)
-		if (a->change[i].asked->kind == APPLY_SYSCTL && !a->change[i].value)
-			a->change[i].value = d->value[k++];
+		if (a->change[i].asked->kind == APPLY_SYSCTL && !a->change[i].value) {
+			a->change[i].value = d->value[k].unknown ? NULL : d->value[k].text;
+			k++;
+		}
 }
 
 /*
