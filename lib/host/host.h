@@ -24,6 +24,7 @@ struct ve {
 	struct ve_host *host;
 	char name[64];
 	char notes[1024]; /* of the last change of the spec: what waits for the next start, and why; a line each */
+	int reaping;      /* nobody waits for what is done */
 };
 
 /* Where the programs and templates of this build are installed (compiled in). */

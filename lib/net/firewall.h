@@ -47,8 +47,8 @@ int firewall_change(struct ve_host *host, const struct net_interface *was, size_
 
 /*
  * Can be called twice, and after any failure; a port that another VE has stays that one's. *ret_socket, when it is
- * wanted: the caller's to close when it has nothing else to do, since the kernel holds up whoever closes a socket of
- * nftables until all that was removed is freed (nft_rcv_nl_event), which is some 10 ms. It may be negative.
+ * wanted: the caller's to have closed by somebody whom nobody waits for, since the kernel holds up whoever closes a
+ * socket of nftables until all that was removed is freed (nft_rcv_nl_event), which is some 10 ms. It may be negative.
  */
 int firewall_remove(struct ve_host *host, const struct net_interface *i, size_t n, int *ret_socket, struct error *e);
 

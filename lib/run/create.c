@@ -252,7 +252,6 @@ static int destroy(struct ve *ve, int force, struct error *e)
 {
 	struct runtime rt;
 	char path[PATH_MAX], gone[PATH_MAX], lock_path[PATH_MAX];
-	cleanup_fd int closed_last = -EBADF;
 	/* All of it under the lock: nobody starts, stops or destroys it in between. */
 	cleanup_fd int lock = change_lock(ve, e);
 	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
@@ -265,7 +264,7 @@ static int destroy(struct ve *ve, int force, struct error *e)
 		struct error ignored = {0};
 		cleanup_fd int keeper = runtime_open_keeper(ve, &rt, &ignored),
 			       init = runtime_open_init(ve, &rt, &ignored);
-		if ((r = end_now(ve, &rt, init, keeper, &closed_last, e)) < 0)
+		if ((r = end_now(ve, &rt, init, keeper, e)) < 0)
 			return r;
 	}
 	if ((r = undo(ve, e)))

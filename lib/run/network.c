@@ -13,6 +13,7 @@
 #include "lib/net/firewall.h"
 #include "lib/net/rate.h"
 #include "lib/net/resolver.h"
+#include "lib/run/spawn.h"
 
 /* In the root's runtime folder: an empty file for each link whose VE has ended, named after it. */
 #define GONE ".links"
@@ -105,7 +106,17 @@ static int leave(int gone, const char *name)
 	return r;
 }
 
-int network_undo(struct ve *ve, int dir, int *ret_socket, struct error *e)
+/* Closed by a process that nobody waits for, when that costs nothing any more: see firewall_remove. */
+static void leave_socket(const struct ve *ve, int fd)
+{
+	static const char *const sleep[] = {"sleep", "0.1", NULL};
+	cleanup_fd int null = fd < 0 || ve->reaping ? -EBADF : open("/dev/null", O_RDWR | O_CLOEXEC);
+	int fds[] = {null, null, null, fd};
+	if (null >= 0)
+		spawn_detached(-1, "/bin/sleep", sleep, fds, ARRAY_SIZE(fds));
+}
+
+int network_undo(struct ve *ve, int dir, struct error *e)
 {
 	static const char tried[] = "remove what the VE left";
 	cleanup_free char *text = NULL;
@@ -120,8 +131,10 @@ int network_undo(struct ve *ve, int dir, int *ret_socket, struct error *e)
 		return error_set(e, VE_E_FAILED, EBADMSG, tried,
 			"remove its links (ip link) and then that file by hand", "%s/%s/" FIREWALL_RECORD ": damaged",
 			ve->host->run, ve->name);
-	if ((r = firewall_remove(ve->host, list, (size_t)n, ret_socket, e)) < 0)
+	cleanup_fd int socket = -EBADF;
+	if ((r = firewall_remove(ve->host, list, (size_t)n, &socket, e)) < 0)
 		return r;
+	leave_socket(ve, socket);
 	cleanup_fd int gone = open_gone(ve->host);
 	int left = 0;
 	for (int i = 0; i < n; i++) {

@@ -31,9 +31,8 @@ int network_step(struct ve *ve, const struct plan_step *s, const struct network 
 /*
  * Nothing of the VE's interfaces is let through any more, so its addresses answer no longer; their links, which end
  * with the VE's network namespace mostly, are left to ve_reap_links. By the record in `dir`; twice does no harm.
- * *ret_socket: as firewall_remove says; not touched when there was nothing to undo. 1: there is something for
- * ve_reap_links to do.
+ * 1: there is something for ve_reap_links to do.
  */
-int network_undo(struct ve *ve, int dir, int *ret_socket, struct error *e);
+int network_undo(struct ve *ve, int dir, struct error *e);
 
 #endif

@@ -31,7 +31,7 @@ int settle(struct ve *ve, struct runtime *rt, struct error *e);
 int runtime_open_keeper(struct ve *ve, const struct runtime *rt, struct error *e);
 
 /* Ends a VE at once, its init unasked: with the change lock held. init, keeper: pidfds, or negative. */
-int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, int *ret_socket, struct error *e);
+int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, struct error *e);
 
 /* Undoes what a start of the VE left, from the undo record; twice does no harm. With the change lock held. */
 int undo(struct ve *ve, struct error *e);

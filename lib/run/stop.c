@@ -71,26 +71,23 @@ static int reap_after(struct ve *ve, struct error *e)
 }
 
 /* Addresses and ports go while the VE ends; what fails now undo does again, and tells. */
-static void leave_network(struct ve *ve, int *ret_socket)
+static void leave_network(struct ve *ve)
 {
 	struct error ignored = {0};
 	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
 	if (dir >= 0)
-		network_undo(ve, dir, ret_socket, &ignored);
+		network_undo(ve, dir, &ignored);
 }
 
-/*
- * Ends a VE without asking its init. The keeper sees init's end and follows; a keeper that does not is ended too.
- * *ret_socket: as network_undo has it.
- */
-int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, int *ret_socket, struct error *e)
+/* Ends a VE without asking its init. The keeper sees init's end and follows; a keeper that does not is ended too. */
+int end_now(struct ve *ve, const struct runtime *rt, int init, int keeper, struct error *e)
 {
 	struct error ignored = {0};
 	if (keeper >= 0)
 		syscall(SYS_pidfd_send_signal, keeper, SIGTERM, NULL, 0); /* no reboot any more */
 	if (init >= 0)
 		syscall(SYS_pidfd_send_signal, init, SIGKILL, NULL, 0);
-	leave_network(ve, ret_socket);
+	leave_network(ve);
 	/* One that is given up is ended all the same: the keeper gets its time to follow, and to say how it ended. */
 	int cancel_fd = ve->host->cancel_fd, r = -ESRCH;
 	ve->host->cancel_fd = -1;
@@ -179,14 +176,13 @@ static int ask_and_wait(struct ve *ve, const struct runtime *rt, int keeper, int
 static int force_stop(struct ve *ve, const struct runtime *seen, int init, int keeper, struct error *e)
 {
 	struct runtime rt;
-	cleanup_fd int closed_last = -EBADF;
 	cleanup_fd int lock = change_lock(ve, e);
 	int r = lock < 0 ? lock : runtime_read(ve->host, ve->name, &rt, e);
 	if (r < 0)
 		return r;
 	/* Somebody stopped it, or even started it again, while we waited for the lock: that one is not ours. */
 	if (rt.keeper == seen->keeper && rt.keeper_start == seen->keeper_start &&
-		(r = end_now(ve, &rt, init, keeper, &closed_last, e)) < 0)
+		(r = end_now(ve, &rt, init, keeper, e)) < 0)
 		return r;
 	if ((r = runtime_read(ve->host, ve->name, &rt, e)) < 0)
 		return r;

@@ -71,7 +71,6 @@ static int drop_first_boot(struct ve *ve, int dir, const char *path, struct erro
 
 int undo(struct ve *ve, struct error *e)
 {
-	cleanup_fd int closed_last = -EBADF;
 	cleanup_fd int dir = runtime_open_dir(ve->host, ve->name);
 	if (dir == -ENOENT)
 		return 0;
@@ -90,7 +89,7 @@ int undo(struct ve *ve, struct error *e)
 			ve->name);
 	if (r >= 0 && *text && (r = cgroup_destroy(cgroup, e)) < 0)
 		return r;
-	int links = network_undo(ve, dir, &closed_last, e);
+	int links = network_undo(ve, dir, e);
 	if (links < 0)
 		return links;
 	log_lost(ve, dir);
@@ -116,9 +115,8 @@ int undo(struct ve *ve, struct error *e)
 int end_and_undo(struct ve *ve, const struct runtime *rt, struct error *e)
 {
 	struct error ignored = {0};
-	cleanup_fd int closed_last = -EBADF;
 	cleanup_fd int keeper = runtime_open_keeper(ve, rt, &ignored), init = runtime_open_init(ve, rt, &ignored);
-	int r = end_now(ve, rt, init, keeper, &closed_last, e);
+	int r = end_now(ve, rt, init, keeper, e);
 	return r < 0 ? r : undo(ve, e);
 }
 
@@ -153,7 +151,10 @@ static int reap(struct ve *ve, int *ret_again, struct error *e)
 int ve_reap(struct ve *ve)
 {
 	struct error *e = host_begin(ve->host);
-	int again = 0, r = reap(ve, &again, e);
+	int again = 0;
+	ve->reaping = 1;
+	int r = reap(ve, &again, e);
+	ve->reaping = 0;
 	if (r < 0)
 		return error_of(ve, e, r);
 	/* The events say what becomes of it; of two who see it, one starts it. */
