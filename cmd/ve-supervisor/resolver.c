@@ -47,7 +47,7 @@ static int put(int fd, const char *text)
 /* "nameserver A", "search D": as resolved.conf(5) has them. A fresh /run: nobody of the guest's was there before. */
 static int tell_resolved(int run, const char *text)
 {
-	static char b[CONF_MAX];
+	static char b[CONF_MAX], line[CONF_MAX];
 	struct text t = {b, b + sizeof b};
 	static const struct {
 		const char *from, *to;
@@ -55,7 +55,6 @@ static int tell_resolved(int run, const char *text)
 	text_add(&t, "[Resolve]\n");
 	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n')
 		for (size_t i = 0; i < sizeof word / sizeof *word; i++) {
-			char line[512];
 			size_t skip = strlen(word[i].from), n = strcspn(p, "\n");
 			if (n >= sizeof line || n < skip || memcmp(p, word[i].from, skip))
 				continue;

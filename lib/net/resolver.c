@@ -74,8 +74,11 @@ static int write_out(const struct resolver *r, int own, char **ret_text)
 		own ? "dns.* of the VE" : "the host's name servers");
 	for (size_t i = 0; i < r->nservers; i++)
 		fprintf(f, "nameserver %s\n", r->server[i]);
-	for (size_t i = 0; i < r->nsearch; i++)
-		fprintf(f, "%s%s%s", i ? " " : "search ", r->search[i], i + 1 == r->nsearch ? "\n" : "");
+	size_t n = 0;
+	for (size_t used = 0; n < r->nsearch && (used += strlen(r->search[n]) + 1) <= NET_RESOLVER_SEARCH; n++)
+		fprintf(f, "%s%s", n ? " " : "search ", r->search[n]);
+	fputs(n ? "\n" : "", f);
+	fputs(n < r->nsearch ? NET_RESOLVER_CUT "\n" : "", f);
 	if (fclose(f)) {
 		free(text);
 		return -ENOMEM;

@@ -11,6 +11,12 @@
 #define NET_RESOLVER_NOTE                                                                                              \
 	"the VE has no name servers: the host's are reachable by the host alone: set dns.servers=ADDRESS"
 
+/* A list of search domains is cut after so many characters: the guest's file must fit in a page. What it says then. */
+enum { NET_RESOLVER_SEARCH = 2048 };
+#define NET_RESOLVER_CUT "# the list of search domains was too long: the last ones are left out"
+#define NET_RESOLVER_CUT_NOTE                                                                                          \
+	"the list of search domains is too long, and the VE gets the first ones: set a shorter one with dns.search"
+
 /*
  * From dns.*, else the host's; *ret_text is the caller's to free, and NULL when no server is left that the guest could
  * reach.

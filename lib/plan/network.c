@@ -183,6 +183,8 @@ void plan_resolver(struct builder *b)
 	struct plan_step *s = plan_add(b, OP_RESOLVER);
 	plan_set_text(b, s, 0, "%s", NET_RESOLVER_MARK);
 	plan_set_text(b, s, 1, "%s", b->in->resolver);
+	if (strstr(b->in->resolver, "\n" NET_RESOLVER_CUT "\n"))
+		plan_note(b, "%s", NET_RESOLVER_CUT_NOTE);
 	s->n[0] = spec_is_set(b->in->spec, "dns.servers") || spec_is_set(b->in->spec, "dns.search");
 	s->optional = 1;
 }

@@ -391,3 +391,22 @@ Test(net_host, resolver)
 	expect_resolver("nameserver 192.0.2.1\nsearch lan\n", NULL, "dns.servers=192.0.2.53 dns.search=a.example",
 		"nameserver 192.0.2.53\nsearch a.example\n");
 }
+
+/* Whatever the host's file is like, the VE starts: whole domains are kept, as many as fit. */
+Test(net_host, resolver_long_search)
+{
+	enum { DOMAIN = 250, FIT = NET_RESOLVER_SEARCH / (DOMAIN + 1) };
+	char etc[8192] = "nameserver 192.0.2.53\nsearch", want[4096] = "nameserver 192.0.2.53\nsearch";
+
+	for (int i = 0; i < 20; i++) {
+		char word[DOMAIN + 2] = " ";
+		memset(word + 1, 'a' + i, DOMAIN);
+		strcat(etc, word);
+		if (i < FIT)
+			strcat(want, word);
+	}
+	strcat(etc, "\n");
+	strcat(want, "\n" NET_RESOLVER_CUT "\n");
+	expect_resolver(etc, NULL, "", want);
+	cr_expect(strlen(want) < 4000);
+}
