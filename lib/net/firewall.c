@@ -273,7 +273,7 @@ static int on_held(void *arg, const struct element *element)
 	return h->found;
 }
 
-/* 1: a record other than that of `own` has it, *ret_name is whose. */
+/* 1: a record other than that of `own` has it; a negative errno: it cannot be told, and may. */
 static int record_holds(
 	struct ve_host *host, const char *name, const struct net_interface *own, size_t n, const struct element *wanted)
 {
@@ -282,10 +282,14 @@ static int record_holds(
 	cleanup_free struct net_interface *other = NULL;
 	struct holder h = {.wanted = wanted};
 	size_t size;
-	if (FORMAT(path, "%s/%s/" FIREWALL_RECORD, host->run, name) < 0 ||
-		read_file_at(AT_FDCWD, path, RECORD_LIMIT, &text, &size) < 0)
-		return 0;
+	if (FORMAT(path, "%s/%s/" FIREWALL_RECORD, host->run, name) < 0)
+		return -ENAMETOOLONG;
+	int r = read_file_at(AT_FDCWD, path, RECORD_LIMIT, &text, &size);
+	if (r < 0)
+		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 	int count = firewall_parse(text, &other);
+	if (count < 0)
+		return count;
 	for (int k = 0; k < count; k++)
 		for (size_t m = 0; m < n; m++)
 			if (!strcmp(other[k].host, own[m].host))
@@ -295,21 +299,26 @@ static int record_holds(
 	return h.found;
 }
 
+/* 1: *ret_who has it, or may have it. */
 static int find_holder(struct ve_host *host, const struct net_interface *own, size_t n, const struct element *wanted,
-	char *ret_name, size_t size)
+	char *ret_who, size_t size)
 {
 	DIR *d = opendir(host->run);
 	int found = 0;
+	if (!d)
+		snprintf(ret_who, size, "a VE perhaps: %s: %s", host->run, strerror(errno));
 	for (const struct dirent *entry; d && !found && (entry = readdir(d));) {
 		if (entry->d_name[0] == '.')
 			continue;
 		found = record_holds(host, entry->d_name, own, n, wanted);
 		if (found)
-			snprintf(ret_name, size, "%s", entry->d_name);
+			snprintf(ret_who, size,
+				found > 0 ? "VE %s" : "VE %s perhaps, whose record `net` cannot be read",
+				entry->d_name);
 	}
 	if (d)
 		closedir(d);
-	return found;
+	return found || !d;
 }
 
 /* Keys of the maps of ports begin with the protocol and end with the port. */
@@ -398,7 +407,7 @@ static void on_state(void *arg, unsigned request, int error, const struct nlmsgh
 static int settle(struct ve_host *host, struct nft *n, const struct net_interface *i, size_t count,
 	const struct list *l, struct error *e)
 {
-	char name[256], text[300];
+	char who[512];
 	nft_batch(n);
 	for (size_t k = 0; k < l->n; k++) {
 		if (l->state[k] != -EEXIST || !l->element[k].ndata)
@@ -409,10 +418,8 @@ static int settle(struct ve_host *host, struct nft *n, const struct net_interfac
 			if (m != k && same_key(&l->element[k], &l->element[m]))
 				return port_taken(
 					e, port, protocol, "this VE already, by another of its interfaces or ranges");
-		if (find_holder(host, i, count, &l->element[k], name, sizeof name)) {
-			FORMAT(text, "VE %s", name);
-			return port_taken(e, port, protocol, text);
-		}
+		if (find_holder(host, i, count, &l->element[k], who, sizeof who))
+			return port_taken(e, port, protocol, who);
 		nft_drop_element(n, &l->element[k]);
 	}
 	return 0;

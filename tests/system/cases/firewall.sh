@@ -387,6 +387,14 @@ test_ports_taken() {
 	record veB b 11 31 'tcp 192.0.2.1 22 22 80' 'tcp - 53 53 53' 'udp - 8000 8010 80' | put veB
 	take veB
 	eq "$(same_tables)" "$before" 'the tables after a stop'
+	# Whose record cannot be read may have it.
+	local record=$VECTL_ROOT/run/vectl/veA/net
+	mv "$record" "$T_TMP/whole"
+	head -c 100 "$T_TMP/whole" >"$record"
+	refused 'port 8005/tcp of the host is taken by VE veA perhaps, whose record .net. cannot be read' 'tcp - 8005 8005 80'
+	rm "$record"
+	mkdir "$record"
+	refused 'port 8005/tcp of the host is taken by VE veA perhaps, whose record .net. cannot be read' 'tcp - 8005 8005 80'
 	# A VE that has ended without its elements taken: no record holds them any more.
 	rm -r "$VECTL_ROOT/run/vectl/veA"
 	record veB b 11 31 'tcp - 8005 8030 80' | put veB
