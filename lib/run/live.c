@@ -344,6 +344,33 @@ static int raise_keeper(const struct change_set *c, const struct runtime *rt)
 	return 0;
 }
 
+/*
+ * It gives itself a limited time, and its end is seen. But one that the kernel holds up, in a mount say, whose file
+ * system does not answer, cannot end; whoever waits has the VE's lock.
+ */
+static int await_report(int fd, struct apply_report *ret, struct error *e)
+{
+	enum { TIMEOUT_MS = 120000 /* more than all of its own together */ };
+	const int64_t end = now_ms() + TIMEOUT_MS;
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int64_t left;
+	while ((left = end - now_ms()) > 0) {
+		int r = poll(&p, 1, (int)left);
+		if (r < 0 && errno != EINTR)
+			return error_sys(e, errno, tried, "ve-apply");
+		if (r <= 0)
+			continue;
+		ssize_t n = recv(fd, ret, sizeof *ret, MSG_DONTWAIT);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		return n == sizeof *ret ? 0
+					: error_set(e, VE_E_FAILED, EPIPE, tried, "try again",
+						  "ve-apply ended before it was done");
+	}
+	return error_set(e, VE_E_TIMEOUT, ETIMEDOUT, tried, "look what holds it up, and restart the VE",
+		"ve-apply has not answered for %d seconds", TIMEOUT_MS / 1000);
+}
+
 /* -ESRCH, and nothing in `e`: it ended before that. */
 static int ask(struct change_set *c, const struct runtime *rt, const struct apply_request *q, int fds[AFD_END],
 	struct apply_report *ret)
@@ -364,14 +391,7 @@ static int ask(struct change_set *c, const struct runtime *rt, const struct appl
 	if (r < 0)
 		return error_sys(c->e, -r, tried, path);
 	close(TAKE_FD(theirs));
-	/* It gives itself a limited time, and its end is seen. */
-	ssize_t n;
-	do
-		n = recv(ours, ret, sizeof *ret, 0);
-	while (n < 0 && errno == EINTR);
-	return n == sizeof *ret
-		       ? 0
-		       : error_set(c->e, VE_E_FAILED, EPIPE, tried, "try again", "ve-apply ended before it was done");
+	return await_report(ours, ret, c->e);
 }
 
 static int open_minimal(struct change_set *c, const struct runtime *rt)
