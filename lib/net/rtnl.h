@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* rtnetlink requests in the network namespace that the caller is in, one at a time. */
+/*
+ * rtnetlink requests in the network namespace that the caller is in, one at a time, with libmnl: of libve alone. What
+ * the keeper, which is static and without libraries, asks for as well is written with lib/net/netlink.h.
+ */
 #ifndef VE_NET_RTNL_H
 #define VE_NET_RTNL_H
 
