@@ -178,10 +178,21 @@ static int count_shown(const struct apply *a, int i, int which)
 struct search {
 	const struct shown *what;
 	const struct identity *id;
-	int mount;        /* the one at the target */
-	const char *path; /* of that */
+	int mount;  /* the one at the target */
+	char *path; /* of that */
 	int count, at_target;
 };
+
+/* Of a mount whose source was removed since, a link in /proc says so behind its path: that is cut off. */
+static int is_at(char *path, const char *point)
+{
+	size_t n = strlen(point);
+
+	if (strncmp(path, point, n) != 0 || (path[n] && strcmp(path + n, " (deleted)") != 0))
+		return 0;
+	path[n] = '\0';
+	return 1;
+}
 
 static void look(const struct line *l, void *arg)
 {
@@ -194,7 +205,7 @@ static void look(const struct line *l, void *arg)
 	s->count++;
 	if (!inside && strcmp(l->root, s->id->root) != 0)
 		return;
-	s->at_target |= s->mount == l->id && s->path && !strcmp(s->path, l->point);
+	s->at_target |= s->mount == l->id && s->path && is_at(s->path, l->point);
 }
 
 static int mount_of(int fd)

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # Mounts that a running VE takes at once, and gives back; and what a hostile guest makes of it.
 # privileged: add_and_remove of_the_start refused_changes_nothing what_the_guest_made_of_it lets_the_source_go
+# privileged: source_was_removed
 
 # limit test_refused_changes_nothing 180
 # limit test_what_the_guest_made_of_it 400
@@ -278,6 +279,21 @@ test_lets_the_source_go() {
 		sysctl.net.ipv4.no_such=1
 	until_ 10 free
 	ok vectl destroy --force lm6
+}
+
+# Removed on the host: the kernel tells it in the mount's path, which is no reason to leave it there.
+test_source_was_removed() {
+	source_folder
+	echo alone >"$T_TMP/one"
+	busybox_ve lm10 --set "mount.data.source=$T_TMP/src" --set mount.data.target=/data
+	ok vectl set lm10 "mount.one.source=$T_TMP/one" mount.one.target=/srv/one
+	rm -r "$T_TMP/src" "$T_TMP/one"
+	eq "$(mounted lm10 /data) $(mounted lm10 /srv/one)" '1 1' 'mounts of what is gone'
+	ok vectl unset lm10 mount.data mount.one
+	unlike "$ERR" waits
+	eq "$(mounted lm10 /data) $(mounted lm10 /srv/one)" '0 0' 'mounts that were unset'
+	eq "$(pending lm10)" '[]'
+	ok vectl destroy --force lm10
 }
 
 test_while_paused() {
