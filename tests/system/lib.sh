@@ -196,4 +196,18 @@ busybox_ve() { # NAME [OPTION...]: created and running
 	ok vectl start "$name" --wait=ready
 }
 
+pending() { info "$1" "sorted(d['pending'])"; } # NAME: keys that wait for the next start
+
+boot_of() { info "$1" "d['boot']"; }
+booted() { [ "$(boot_of "$1")" -ge "$2" ]; }
+
+# A reboot that the guest asks for, until its next boot is ready.
+reboot_ve() { # NAME
+	local next=$(($(boot_of "$1") + 1))
+	try vectl exec "$1" -- reboot
+	until_ 60 booted "$1" "$next"
+	ok vectl wait "$1" --state ready --timeout 60
+	until_ 30 vectl exec "$1" -- true
+}
+
 host_arch_busybox() { command -v busybox; }

@@ -5,16 +5,6 @@
 # privileged: rlimit_raised hostile_proc in_a_crash_loop while_it_reboots edit of_debian
 # limit test_of_debian 180
 
-boot_of() { info "$1" "d['boot']"; }
-booted() { [ "$(boot_of "$1")" -ge "$2" ]; }
-reboot_ve() { # NAME
-	local next=$(($(boot_of "$1") + 1))
-	try vectl exec "$1" -- reboot
-	until_ 60 booted "$1" "$next"
-	ok vectl wait "$1" --state ready --timeout 60
-	until_ 30 vectl exec "$1" -- true
-}
-
 sees() { # NAME HOSTNAME IP_FORWARD OPEN-FILES
 	guest "$1" sh -c 'hostname; cat /proc/sys/net/ipv4/ip_forward; ulimit -n; ulimit -Hn'
 	eq "$OUT" "$(printf '%s\n' "$2" "$3" "$4" "$4")" 'host name, sysctl and limit'

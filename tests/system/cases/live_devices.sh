@@ -3,17 +3,6 @@
 # Devices that a running VE gets and gives back at once.
 # privileged: add_and_remove filter
 
-boot_of() { info "$1" "d['boot']"; }
-booted() { [ "$(boot_of "$1")" -ge "$2" ]; }
-reboot_ve() { # NAME
-	local next=$(($(boot_of "$1") + 1))
-	try vectl exec "$1" -- reboot
-	until_ 60 booted "$1" "$next"
-	ok vectl wait "$1" --state ready --timeout 60
-	until_ 30 vectl exec "$1" -- true
-}
-pending() { info "$1" "sorted(d['pending'])"; }
-
 loop_device() { # sets $device, for as long as the test runs
 	device='' # of the trap, too, which runs when the function has ended
 	mkdir -p "$T_TMP"

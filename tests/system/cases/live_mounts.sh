@@ -8,16 +8,6 @@
 # limit test_what_the_guest_made_of_it 400
 # limit test_target_changes_meanwhile 180
 
-boot_of() { info "$1" "d['boot']"; }
-booted() { [ "$(boot_of "$1")" -ge "$2" ]; }
-reboot_ve() { # NAME
-	local next=$(($(boot_of "$1") + 1))
-	try vectl exec "$1" -- reboot
-	until_ 60 booted "$1" "$next"
-	ok vectl wait "$1" --state ready --timeout 60
-	until_ 30 vectl exec "$1" -- true
-}
-
 source_folder() { # makes $T_TMP/src
 	rm -rf "$T_TMP/src"
 	mkdir -p "$T_TMP/src/sub"
@@ -25,8 +15,6 @@ source_folder() { # makes $T_TMP/src
 	echo content >"$T_TMP/src/file"
 	chown 1000:1000 "$T_TMP/src/file"
 }
-
-pending() { info "$1" "sorted(d['pending'])"; }
 
 # What the VE's own init has mounted, but for what every VE has.
 mounted() { # NAME TARGET: how many times
