@@ -241,6 +241,24 @@ void lease_drop(struct ve_host *host, const char *uuid, const struct net_address
 		unlink(path);
 }
 
+void lease_drop_stale(struct ve_host *host, const char *name)
+{
+	char path[PATH_MAX];
+	FORMAT(path, "%s/net/leases", host->data);
+	DIR *d = opendir(path);
+	for (const struct dirent *de; d && (de = readdir(d));) {
+		struct holder h;
+		struct net_address a;
+		if (FORMAT(path, "%s/net/leases/%s", host->data, de->d_name) < 0 || net_address_parse(de->d_name, &a) ||
+			read_holder(path, &h) || strcmp(h.name, name))
+			continue;
+		if (!is_held(host, &h, &a))
+			unlink(path);
+	}
+	if (d)
+		closedir(d);
+}
+
 int lease_is_stale(struct ve_host *host, const char *file, char ret_holder[64])
 {
 	char path[PATH_MAX];

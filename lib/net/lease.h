@@ -3,7 +3,8 @@
  * Who has which address, over all VEs of a root: DATA/net/leases/ADDRESS -> "UUID NAME INTERFACE", a link for each,
  * which symlink() makes whole or, where there is one, not at all. What a VE holds is said once more in its own folder,
  * in the file `leases`. A lease counts as long as it is in that file of its holder's, or its holder is being changed:
- * a create, set or destroy that was killed leaves some that do not, which whoever wants the address takes over.
+ * a create, set or destroy that was killed leaves some that do not, which whoever wants the address takes over, and
+ * which go with what else a create or destroy left.
  */
 #ifndef VE_NET_LEASE_H
 #define VE_NET_LEASE_H
@@ -38,6 +39,12 @@ int lease_take(struct ve *ve, const char *uuid, const char *interface, const str
 	char ret_holder[64], struct error *e);
 /* Gives it back if it is that VE's. */
 void lease_drop(struct ve_host *host, const char *uuid, const struct net_address *a);
+
+/*
+ * Those that a create or destroy of a VE of that name left when it was killed, and that no VE has. With the lock of the
+ * name held, so that nobody is about to find one its own.
+ */
+void lease_drop_stale(struct ve_host *host, const char *name);
 
 /* For doctor: 1 when the lease of that file name is nobody's, with the name of who had it; looks alone, locks nothing.
  */

@@ -11,7 +11,7 @@
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
 #include "lib/image/image.h"
-#include "lib/net/net.h"
+#include "lib/net/lease.h"
 #include "lib/run/event.h"
 #include "lib/run/first_boot.h"
 #include "lib/run/run.h"
@@ -104,13 +104,18 @@ static int fill_folder(struct ve *ve, int dir, struct spec *s, const struct ve_c
 	return disk_prepare(path, e);
 }
 
-/* A VE's folder under another name than its own: with it go its leases. Under the lock of the VE's name. */
-static int remove_folder(struct ve_host *host, const char *path)
+/*
+ * A VE's folder under another name than its own: with it go its leases, also those that were taken and not written down
+ * yet. Under the lock of the VE's name.
+ */
+static int remove_folder(struct ve_host *host, const char *path, const char *name)
 {
 	struct error ignored = {0};
 	cleanup_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir >= 0)
+	if (dir >= 0) {
 		net_release_in(host, dir, NULL, NULL, &ignored);
+		lease_drop_stale(host, name);
+	}
 	return remove_tree_at(AT_FDCWD, path);
 }
 
@@ -131,7 +136,7 @@ static void sweep(struct ve_host *host, const char *except)
 			FORMAT(path, "%s/.lock/%s", host->run, name);
 			cleanup_fd int lock = lock_file(path, &ignored, tried);
 			FORMAT(folder, "%s/ve/%s", host->data, de->d_name);
-			if (lock >= 0 && remove_folder(host, folder) >= 0)
+			if (lock >= 0 && remove_folder(host, folder, name) >= 0)
 				unlink(path);
 		}
 	if (d)
@@ -145,7 +150,7 @@ static int create_folder(
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
 	FORMAT(temporary, "%s/ve/.create-%s", ve->host->data, ve->name);
 	sweep(ve->host, ve->name);
-	int r = remove_folder(ve->host, temporary); /* of a create that was killed */
+	int r = remove_folder(ve->host, temporary, ve->name); /* of a create that was killed */
 	if (r < 0)
 		return error_sys(e, -r, tried, temporary);
 	if (mkdir(temporary, 0700))
@@ -154,7 +159,7 @@ static int create_folder(
 	 */
 	cleanup_fd int ids = ids_lock(ve->host, e);
 	if (ids < 0) {
-		remove_folder(ve->host, temporary);
+		remove_folder(ve->host, temporary, ve->name);
 		return ids;
 	}
 	cleanup_fd int dir = open(temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -170,7 +175,7 @@ static int create_folder(
 	if (!r && (fsync(dir) || rename(temporary, path)))
 		r = error_sys(e, errno, tried, path);
 	if (r)
-		remove_folder(ve->host, temporary);
+		remove_folder(ve->host, temporary, ve->name);
 	return r;
 }
 
@@ -271,7 +276,7 @@ static int destroy(struct ve *ve, int force, struct error *e)
 		return r;
 	FORMAT(path, "%s/ve/%s", ve->host->data, ve->name);
 	FORMAT(gone, "%s/ve/.destroy-%s", ve->host->data, ve->name);
-	if ((r = remove_folder(ve->host, gone)) < 0)
+	if ((r = remove_folder(ve->host, gone, ve->name)) < 0)
 		return error_sys(e, -r, "destroy", gone);
 	event_log(ve, "destroyed"); /* for who follows the log, which goes with the VE */
 	/* One rename, and it is gone for everybody; what follows may be killed and is done again by whoever comes by.

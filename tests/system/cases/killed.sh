@@ -205,8 +205,7 @@ test_create_and_destroy_killed() {
 		try timeout --foreground -s KILL "$delay" vectl destroy --force k10
 		if vectl list --names | grep -qx k10; then ok vectl destroy --force k10; fi
 	done
-	# What the last one left goes with the next vectl that touches the name; a lease that is nobody's, with who wants
-	# that address, or doctor.
+	# What the last one left, leases too, goes with the next vectl that touches the name.
 	ok vectl create k10 --image busybox
 	ok vectl destroy --force k10
 	ok vectl doctor --repair

@@ -279,6 +279,23 @@ test_pool_that_is_full() {
 	eq "$(leases)" ''
 }
 
+# What was taken and not written down when a create was killed goes with the rest of it; what somebody has stays.
+test_stale_leases() {
+	local ves=$VECTL_ROOT/var/lib/vectl/ve folder=$VECTL_ROOT/var/lib/vectl/net/leases
+	local nobody=01234567-89ab-cdef-0123-456789abcdef
+	ok vectl create nt1 --image busybox --set net.lan.link=br0 --set net.lan.ipv4=192.0.2.7/24
+	mkdir "$ves/.create-nt2" "$ves/.destroy-nt1" "$ves/.create-nt3"
+	ln -s "$nobody nt2 lan" "$folder/192.0.2.8"
+	ln -s "$nobody nt1 lan" "$folder/192.0.2.9" # of one before it
+	ln -s "$nobody nt3 lan" "$folder/192.0.2.10"
+	ln -s "$nobody nt4 lan" "$folder/192.0.2.11" # there is nothing else of it
+	ok vectl create nt3 --image busybox --set network=none
+	eq "$(leases)" $'192.0.2.11 nt4 lan\n192.0.2.7 nt1 lan'
+	ok vectl doctor --repair
+	cleanup_ve nt1 nt3
+	eq "$(leases)" ''
+}
+
 test_doctor() {
 	local folder=$VECTL_ROOT/var/lib/vectl/net/leases doc uuid
 	ok vectl create ndr1 --image busybox --set net.lan.link=br0 --set net.lan.ipv4=192.0.2.7/24
