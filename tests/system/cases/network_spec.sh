@@ -243,6 +243,10 @@ test_many_at_once() {
 	}
 	eq "$(leases | awk '$1 !~ /:/ { print $1 }' | sort -u | wc -l)" $n 'different IPv4 addresses'
 	eq "$(leases | awk '$1 !~ /:/ { print $2 }' | sort -u | wc -l)" $n 'VEs with one'
+	# Nor is a host id of two of them.
+	for i in $(seq $n); do vectl get "nm$i" userns.base; done | sort -n >"$T_TMP.bases"
+	eq "$(wc -l <"$T_TMP.bases")" $n 'ranges of ids'
+	eq "$(awk 'NR > 1 && $1 < last + 65536 { print last, $1 } { last = $1 }' "$T_TMP.bases")" '' 'ranges that overlap'
 	# One address, and all want it: one gets it.
 	pids=() failed=0
 	for i in $(seq 10); do
