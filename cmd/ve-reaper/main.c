@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * ve-reaper ROOT CGROUP: one small root process for each root folder on hosts without systemd. It waits for the ends of
- * VEs and removes what their unprivileged keepers cannot: cgroups, the runtime folder. It goes when the last VE has
- * gone. Killed, it costs nothing: the next vectl that touches the VE does the same.
+ * VEs and removes what their unprivileged keepers cannot: cgroups, the runtime folder. When somebody removes vectl's
+ * tables from the host's firewall, it puts them back. It goes when the last VE has gone. Killed, it costs nothing: the
+ * next vectl that touches the VE, or starts one, does the same.
  *
  * Each VE is reaped in a process of its own: a post-stop hook may take a minute, and what is left in a cgroup may not
  * want to go, and the others' cgroups and ids are not to wait for that.
@@ -35,7 +36,7 @@ struct watch {
 };
 enum { GRACE_MS = 50, AGAIN_MS = 200, CHILDREN_MAX = 32, CHILD_AGAIN = 75 };
 
-static int lock = -1, inotify = -1;
+static int lock = -1, inotify = -1, rules = -1;
 static size_t n_children;
 
 static int64_t now_ms(void)
@@ -91,6 +92,7 @@ static _Noreturn void reap(struct ve *ve)
 {
 	close(lock);
 	close(inotify);
+	close(rules);
 	int r = ve_reap(ve);
 	/* One that does not let itself be reaped is the next vectl's, unless it lives and can still be waited for. */
 	_exit(r > 0 ? 0 : !r || r == -EAGAIN || ve_stopped_fd(ve) >= 0 ? CHILD_AGAIN : 1);
@@ -252,14 +254,17 @@ static int wait_for_something(struct ve_host *host, const char *run)
 	int links = links_due(host);
 	if (n_watched == n_lost && links < 0)
 		return 0;
-	struct pollfd *p = calloc(n_watched + 1, sizeof *p);
+	struct pollfd *p = calloc(n_watched + 2, sizeof *p);
 	size_t n = n_watched;
 	if (!p)
 		exit(1); /* the next vectl reaps */
 	for (size_t i = 0; i < n; i++)
 		p[i] = (struct pollfd){.fd = watched[i].fd, .events = POLLIN};
 	p[n] = (struct pollfd){.fd = inotify, .events = POLLIN};
-	if (poll(p, n + 1, sooner(next_due_ms(), links)) > 0) {
+	p[n + 1] = (struct pollfd){.fd = rules, .events = POLLIN};
+	if (poll(p, n + 2, sooner(next_due_ms(), links)) > 0) {
+		if (p[n + 1].revents) /* first: until then VEs may send what they like */
+			ve_firewall_repair(host, rules);
 		for (size_t i = n; i-- > 0;)
 			if (p[i].revents)
 				has_ended(i);
@@ -317,7 +322,10 @@ int main(int argc, char **argv)
 	inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (lock < 0 || inotify < 0 || inotify_add_watch(inotify, run, IN_CREATE | IN_ONLYDIR) < 0)
 		return 1;
+	/* One that cannot be had is the lack of nftables, or of the right to them: nothing is to be watched then. */
+	rules = ve_firewall_fd(host);
 	while (!take_lock(lock)) {
+		ve_firewall_repair(host, rules); /* what was not heard of when there was no reaper */
 		look_around(host, run);
 		while (wait_for_something(host, run))
 			;

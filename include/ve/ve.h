@@ -222,6 +222,15 @@ int ve_reap(struct ve *ve);
  */
 int ve_reap_links(struct ve_host *host);
 /*
+ * Pollable fd that becomes readable when the rules of the host's nftables were changed, by whomever: what VEs may send
+ * is not filtered any more when somebody has flushed them all. Starts and stops do not wake it. The caller closes it.
+ * VE_E_HOST: this kernel, or this process, has no nftables. ve_firewall_repair makes vectl's tables anew if they are
+ * not whole, with all that the VEs that run have in them, as the next start would: 1 when some VE has a network, and
+ * they are whole now, 0 when none has. It reads the fd, unless it is negative, empty before it looks.
+ */
+int ve_firewall_fd(struct ve_host *host);
+int ve_firewall_repair(struct ve_host *host, int fd);
+/*
  * Pollable fd that becomes readable when the VE has stopped; a reboot inside is no stop. -ESRCH and VE_E_STATE: it is
  * not running; -EAGAIN and VE_E_STATE: it is being started. The caller closes it.
  */

@@ -620,21 +620,28 @@ int firewall_add(struct ve_host *host, const struct net_interface *i, size_t n, 
 	return firewall_change(host, NULL, 0, i, n, e);
 }
 
-int firewall_gone(struct ve_host *host, struct error *e)
+int firewall_is_used(const struct ve_host *host)
 {
-	char table[FIREWALL_TABLE_MAX], path[PATH_MAX];
-	cleanup_nft struct nft n = {0};
-	int used = 0, r = 0;
-	cleanup_fd int lock = lock_firewall(host, tried_remove, e);
-	if (lock < 0)
-		return lock;
+	char path[PATH_MAX];
+	int used = 0;
 	DIR *d = opendir(host->run);
 	for (const struct dirent *entry; d && !used && (entry = readdir(d));)
 		used = entry->d_name[0] != '.' &&
 		       FORMAT(path, "%s/%s/" FIREWALL_RECORD, host->run, entry->d_name) >= 0 && !access(path, F_OK);
 	if (d)
 		closedir(d);
-	if (used)
+	return used;
+}
+
+int firewall_gone(struct ve_host *host, struct error *e)
+{
+	char table[FIREWALL_TABLE_MAX];
+	cleanup_nft struct nft n = {0};
+	int r = 0;
+	cleanup_fd int lock = lock_firewall(host, tried_remove, e);
+	if (lock < 0)
+		return lock;
+	if (firewall_is_used(host))
 		return 0;
 	firewall_table(host->id, table);
 	if ((r = nft_open(&n, table)))

@@ -52,6 +52,9 @@ int firewall_change(struct ve_host *host, const struct net_interface *was, size_
  */
 int firewall_remove(struct ve_host *host, const struct net_interface *i, size_t n, int *ret_socket, struct error *e);
 
+/* Whether a VE has a record. */
+int firewall_is_used(const struct ve_host *host);
+
 /*
  * Removes the tables unless a VE has a record. Not at each stop: making them anew costs the next start some 20 ms that
  * it need not have. For destroy of the last VE, and doctor.

@@ -13,6 +13,7 @@
 #include "lib/net/firewall.h"
 #include "lib/net/rate.h"
 #include "lib/net/resolver.h"
+#include "lib/net/watch.h"
 #include "lib/run/spawn.h"
 
 /* In the root's runtime folder: an empty file for each link whose VE has ended, named after it. */
@@ -177,4 +178,25 @@ int ve_reap_links(struct ve_host *host)
 	if (d)
 		closedir(d);
 	return next;
+}
+
+int ve_firewall_fd(struct ve_host *host)
+{
+	struct error *e = host_begin(host);
+	int fd = watch_open();
+	return fd < 0 ? error_set(e, VE_E_HOST, -fd, "watch the firewall", NULL, "nftables: %s", strerror(-fd)) : fd;
+}
+
+int ve_firewall_repair(struct ve_host *host, int fd)
+{
+	struct error *e = host_begin(host);
+	struct net_own own;
+	if (fd >= 0)
+		watch_drain(fd);
+	if (!firewall_is_used(host))
+		return 0;
+	int r = net_own(host, &own, e);
+	if (r >= 0)
+		r = firewall_ready(host, &own, e);
+	return r < 0 ? r : 1;
 }

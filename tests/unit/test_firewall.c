@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The firewall's data: records of interfaces, and the elements that an interface is. */
+/* The firewall's data: records of interfaces, the elements that an interface is, and notices of the kernel's. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "lib/base/util.h"
 #include "lib/net/elements.h"
 #include "lib/net/firewall.h"
+#include "lib/net/watch.h"
 
 static const char whole[] = "interface eth0 ve1 vebr0 0 1 02:00:00:00:00:0a 31\n"
 			    "link 1400 20000000 9223372036854775806\n"
@@ -159,4 +165,49 @@ Test(elements, of_no_filter)
 	i[1].type = NET_MACVLAN;
 	cleanup_free char *none = elements(&i[1]);
 	cr_expect(eq(str, none, ""));
+}
+
+/* ---- what of the kernel's notices is heard of */
+
+static size_t put_message(char *to, int type, size_t more)
+{
+	struct nlmsghdr h = {.nlmsg_len = (uint32_t)(sizeof h + more), .nlmsg_type = (uint16_t)type};
+	memset(to, 0xff, NLMSG_ALIGN(h.nlmsg_len));
+	memcpy(to, &h, sizeof h);
+	return NLMSG_ALIGN(h.nlmsg_len);
+}
+
+/* Of `n` messages about elements, with one of `type` behind them, -1: none. */
+static int is_heard(int n, int type)
+{
+	char text[65536];
+	int pair[2];
+	size_t size = 0;
+	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0));
+	cr_assert(eq(int, watch_filter(pair[1]), 0));
+	for (int i = 0; i < n; i++) /* of lengths that have to be aligned, and of more than a byte */
+		size += put_message(text + size,
+			NFNL_SUBSYS_NFTABLES << 8 | (i % 2 ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM), 250 + i);
+	if (type >= 0)
+		size += put_message(text + size, NFNL_SUBSYS_NFTABLES << 8 | type, 20);
+	(void)!send(pair[0], text, size, MSG_DONTWAIT);
+	int heard = watch_drain(pair[1]);
+	cr_expect(eq(int, watch_drain(pair[1]), 0));
+	close(pair[0]);
+	close(pair[1]);
+	return heard;
+}
+
+Test(watch, hears_of_rules_and_not_of_elements)
+{
+	for (int n = 0; n < 31; n++) {
+		cr_expect(eq(int, is_heard(n, NFT_MSG_DELTABLE), 1));
+		cr_expect(eq(int, is_heard(n, NFT_MSG_DELRULE), 1));
+		cr_expect(eq(int, is_heard(n, NFT_MSG_NEWTABLE), 1));
+		cr_expect(eq(int, is_heard(n, NFT_MSG_NEWGEN), 0));
+	}
+	for (int n = 1; n < 31; n++)
+		cr_expect(eq(int, is_heard(n, -1), 0));
+	/* More than it looks at: there may be anything behind them. */
+	cr_expect(eq(int, is_heard(40, -1), 1));
 }

@@ -208,6 +208,45 @@ test_many_at_once() {
 	cleanup_ve "${names[@]}"
 }
 
+# When somebody takes the firewall away, it is there again, without anybody who starts something.
+test_rules_that_were_flushed() {
+	local four gateway six
+	busybox_ve web1 --set net.eth0.ipv4=auto --set net.eth0.ipv6=auto --set net.eth0.ports=8080:80
+	busybox_ve web2
+	four=$(address web1 4) six=$(address web1 6)
+	gateway=$(vectl exec web1 -- ip route | sed -n 's/default via \([0-9.]*\).*/\1/p')
+	guest web1 sh -c 'mkdir /tmp/w; echo served >/tmp/w/index.html; httpd -p 80 -h /tmp/w'
+	tables() { nft list tables | grep -cE "^table (bridge|inet|arp) vectl-" || true; }
+	three() { [ "$(tables)" = 3 ]; }
+	served() { [ "$(python3 -c 'import urllib.request as u; print(u.urlopen("http://'"$gateway"':8080/", timeout=5).read().decode().strip())')" = served ]; }
+	spoof() { vectl exec web1 -- ping -q -c 1 -W 1 -I "${gateway%.*}.250" "$gateway" >/dev/null; }
+	guest web1 ip address add "${gateway%.*}.250/16" dev eth0
+	whole() {
+		three || die 'the tables are not there'
+		reaches - "$four" || die 'the host does not reach web1 by IPv4'
+		reaches web2 "$six" || die 'web2 does not reach web1 by IPv6'
+		served || die 'the published port is not there'
+		! spoof || die 'a spoofed packet got through'
+	}
+	until_ 10 served # httpd listens
+	whole
+	local rules
+	for rules in 'flush ruleset' "delete table bridge $(nft list tables | sed -n 's/^table bridge //p')" \
+		"flush table inet $(nft list tables | sed -n 's/^table inet //p')"; do
+		note "nft $rules"
+		ok nft "$rules"
+		until_ 60 three
+		until_ 60 served
+		whole
+	done
+	# With nobody to whom it is of use it stays away.
+	ok vectl stop --force web1
+	ok vectl stop --force web2
+	ok nft flush ruleset
+	eq "$(tables)" 0 'tables without a VE'
+	cleanup_ve web1 web2
+}
+
 # The filter is what stops a packet, and what the kernel does not know of it stops everything.
 test_unknown_to_the_firewall() {
 	busybox_ve web1
@@ -216,7 +255,7 @@ test_unknown_to_the_firewall() {
 	reaches - "$four" || die 'not reached before'
 	ok nft flush ruleset
 	reaches - "$four" || true
-	busybox_ve web2 # repairs it, for both
+	busybox_ve web2 # repairs it, for both, unless the reaper has
 	reaches - "$four" || die 'not reached after the repair'
 	reaches web2 "$four" || die 'web2 does not reach web1'
 	cleanup_ve web1 web2
