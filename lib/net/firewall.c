@@ -483,8 +483,11 @@ static int is_absent(int r)
 	       r == -EPERM;
 }
 
-int firewall_remove(struct ve_host *host, const struct net_interface *i, size_t n, int *ret_socket, struct error *e)
+int firewall_leave(
+	struct ve_host *host, const struct net_interface *i, size_t n, int *ret_lock, int *ret_socket, struct error *e)
 {
+	const int ports = has_ports(i, n);
+	struct error no_room = {0};
 	cleanup_nft struct nft nft = {0};
 	cleanup_list struct list l = {0};
 	cleanup_fd int lock = -EBADF;
@@ -496,8 +499,11 @@ int firewall_remove(struct ve_host *host, const struct net_interface *i, size_t 
 		r = nft_open(&nft, table);
 	if (r)
 		return is_absent(r) ? 0 : error_sys(e, -r, tried_remove, "netlink");
-	if (has_ports(i, n)) {
-		if ((lock = lock_firewall(host, tried_remove, e)) < 0)
+	/* Without ports it does without where there is no room for the lock's file: who undoes needs none. */
+	if (ret_lock || ports)
+		lock = lock_firewall(host, tried_remove, ports ? e : &no_room);
+	if (ports) {
+		if (lock < 0)
 			return lock;
 		for (size_t k = 0; k < l.n; k++)
 			nft_get_element(&nft, &l.element[k]);
@@ -522,7 +528,14 @@ int firewall_remove(struct ve_host *host, const struct net_interface *i, size_t 
 		return error_sys(e, -r, tried_remove, "nftables");
 	if (ret_socket)
 		*ret_socket = fcntl(mnl_socket_get_fd(nft.nl), F_DUPFD_CLOEXEC, 3);
+	if (ret_lock)
+		*ret_lock = TAKE_FD(lock);
 	return 0;
+}
+
+int firewall_remove(struct ve_host *host, const struct net_interface *i, size_t n, int *ret_socket, struct error *e)
+{
+	return firewall_leave(host, i, n, NULL, ret_socket, e);
 }
 
 /* ---- from one state to another */

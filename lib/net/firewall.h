@@ -51,6 +51,12 @@ int firewall_change(struct ve_host *host, const struct net_interface *was, size_
  * socket of nftables until all that was removed is freed (nft_rcv_nl_event), which is some 10 ms. It may be negative.
  */
 int firewall_remove(struct ve_host *host, const struct net_interface *i, size_t n, int *ret_socket, struct error *e);
+/*
+ * The same, of interfaces that have a record: *ret_lock is to be held (and closed then) until the record is removed,
+ * since tables that are made anew in between would have again what it says, for good. It may be negative.
+ */
+int firewall_leave(
+	struct ve_host *host, const struct net_interface *i, size_t n, int *ret_lock, int *ret_socket, struct error *e);
 
 /* Whether a VE has a record. */
 int firewall_is_used(const struct ve_host *host);

@@ -132,10 +132,10 @@ int network_undo(struct ve *ve, int dir, struct error *e)
 		return error_set(e, VE_E_FAILED, EBADMSG, tried,
 			"remove its links (ip link) and then that file by hand", "%s/%s/" FIREWALL_RECORD ": damaged",
 			ve->host->run, ve->name);
-	cleanup_fd int socket = -EBADF;
-	if ((r = firewall_remove(ve->host, list, (size_t)n, &socket, e)) < 0)
+	/* In this order, since the lock is given back first then, and the socket closed last. */
+	cleanup_fd int socket = -EBADF, lock = -EBADF;
+	if ((r = firewall_leave(ve->host, list, (size_t)n, &lock, &socket, e)) < 0)
 		return r;
-	leave_socket(ve, socket);
 	cleanup_fd int gone = open_gone(ve->host);
 	int left = 0;
 	for (int i = 0; i < n; i++) {
@@ -147,6 +147,9 @@ int network_undo(struct ve *ve, int dir, struct error *e)
 	}
 	if (unlinkat(dir, FIREWALL_RECORD, 0) && errno != ENOENT)
 		return error_sys(e, errno, tried, FIREWALL_RECORD);
+	if (lock >= 0)
+		close(TAKE_FD(lock));
+	leave_socket(ve, socket);
 	return left;
 }
 
