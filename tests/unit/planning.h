@@ -128,4 +128,20 @@ static inline struct plan *make_plan(const struct spec_case *c, const struct hos
 	return p;
 }
 
+static inline const struct plan_step *find(const struct plan *p, int op)
+{
+	for (size_t i = 0; i < p->nsteps; i++)
+		if (p->step[i].op == op)
+			return &p->step[i];
+	return NULL;
+}
+
+static inline int first(const struct plan *p, int op)
+{
+	for (size_t i = 0; i < p->nsteps; i++)
+		if (p->step[i].op == op)
+			return (int)i;
+	return -1;
+}
+
 #endif
