@@ -58,6 +58,27 @@ static void show_yes(FILE *out, yajl_val v)
 	fputs(json_true(v) ? "yes" : "no", out);
 }
 
+/* The interface, and of both classes what it received and sent. */
+static void show_traffic(FILE *out, yajl_val v)
+{
+	static const struct {
+		const char *key, *before;
+	} classes[] = {{"near", " near"}, {"far", ", far"}};
+	char in[HUMAN], sent[HUMAN];
+
+	for (size_t i = 0; i < json_size(v); i++) {
+		yajl_val one = YAJL_GET_ARRAY(v)->values[i];
+		fputs(i ? "; " : "", out);
+		show_value(out, json_at(one, "interface"));
+		for (size_t k = 0; k < sizeof(classes) / sizeof(classes[0]); k++) {
+			yajl_val class = json_at(one, classes[k].key);
+			fprintf(out, "%s %s in %s out", classes[k].before,
+				human_bytes(in, json_number(json_at(class, "in_bytes"), -1)),
+				human_bytes(sent, json_number(json_at(class, "out_bytes"), -1)));
+		}
+	}
+}
+
 /* A row without a key begins a group; what the document lacks, or has empty, is left out, and so are empty groups. */
 static const struct row {
 	const char *group, *key, *label;
@@ -71,6 +92,7 @@ static const struct row {
 	{NULL, "machine_id", "Machine id", show_value},
 	{NULL, "labels", "Labels", NULL},
 	{NULL, "suspended", "Suspended", show_value},
+	{NULL, "traffic", "Traffic", show_traffic},
 	{NULL, "pending", "At next start", show_value},
 	{"Running"},
 	{NULL, "ready", "Ready", show_yes},

@@ -14,6 +14,20 @@ static double real(yajl_val v)
 	return v && YAJL_IS_DOUBLE(v) ? YAJL_GET_DOUBLE(v) : (double)json_number(v, -1);
 }
 
+static void take_traffic(yajl_val list, struct usage *u)
+{
+	static const char *const classes[] = {"near", "far"};
+
+	u->net_in = u->net_out = json_size(list) ? 0 : -1;
+	for (size_t i = 0; i < json_size(list); i++) {
+		for (size_t k = 0; k < sizeof(classes) / sizeof(classes[0]); k++) {
+			yajl_val class = json_at(YAJL_GET_ARRAY(list)->values[i], classes[k]);
+			u->net_in += json_number(json_at(class, "in_bytes"), 0);
+			u->net_out += json_number(json_at(class, "out_bytes"), 0);
+		}
+	}
+}
+
 static void take_row(yajl_val v, struct usage *u)
 {
 	yajl_val cpu = json_at(v, "cpu"), memory = json_at(v, "memory"), io = json_at(v, "io"),
@@ -33,6 +47,7 @@ static void take_row(yajl_val v, struct usage *u)
 	u->read_bytes = json_number(json_at(io, "read_bytes"), -1);
 	u->write_bytes = json_number(json_at(io, "write_bytes"), -1);
 	u->uptime = json_number(json_at(v, "uptime"), -1);
+	take_traffic(json_at(v, "traffic"), u);
 }
 
 int usage_read(struct cli *cli, const char *text, struct usage **ret, size_t *ret_n)
@@ -114,7 +129,8 @@ const char *usage_percent(char buf[16], double percent)
 int usage_print(struct cli *cli, const struct usage *rows, size_t n)
 {
 	static const struct table_column columns[] = {{"NAME", .flex = 1}, {"STATE", .state = 1}, {"READY"},
-		{"CPU%", 1}, {"CPU", 1}, {"MEMORY", 1}, {"PIDS", 1}, {"READ", 1}, {"WRITE", 1}, {"UPTIME", 1}};
+		{"CPU%", 1}, {"CPU", 1}, {"MEMORY", 1}, {"PIDS", 1}, {"READ", 1}, {"WRITE", 1}, {"NET-IN", 1},
+		{"NET-OUT", 1}, {"UPTIME", 1}};
 	struct table *t cleanup_table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	char buf[HUMAN], percent[16];
 
@@ -131,6 +147,8 @@ int usage_print(struct cli *cli, const struct usage *rows, size_t n)
 		table_add(t, human_count(buf, u->pids));
 		table_add(t, human_bytes(buf, u->read_bytes));
 		table_add(t, human_bytes(buf, u->write_bytes));
+		table_add(t, human_bytes(buf, u->net_in));
+		table_add(t, human_bytes(buf, u->net_out));
 		table_add(t, human_uptime(buf, u->uptime));
 	}
 	table_colour(t, colour_wanted(cli));

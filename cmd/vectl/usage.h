@@ -13,6 +13,7 @@ struct usage { /* numbers: negative where the host does not know */
 	int runs, ready; /* ready -1: its init cannot say */
 	double percent;  /* of one CPU */
 	long long cpu_ns, memory, cache, pids, read_bytes, write_bytes, uptime;
+	long long net_in, net_out; /* of all its interfaces; negative: it never had one, too */
 };
 
 /* The rows of a document; the caller frees them. -1: it cannot be read, which is said. */

@@ -282,8 +282,8 @@ struct ve_stat_options {
 	int interval_ms;          /* CPU use in percent is measured over this; 0: it is left out */
 };
 /*
- * What VEs use. `options` may be NULL. What this host does not account for is null. -ENOENT and VE_E_NO_VE; -EINTR and
- * VE_E_INTERRUPTED in the interval.
+ * What VEs use, and their traffic. `options` may be NULL. What this host does not account for is null. -ENOENT and
+ * VE_E_NO_VE; -EINTR and VE_E_INTERRUPTED in the interval.
  */
 int ve_stat_json(struct ve_host *host, const struct ve_stat_options *options, char **ret_json);
 

@@ -140,20 +140,29 @@ int write_all(int fd, const void *data, size_t size)
 	return 0;
 }
 
-static int write_and_rename(
-	int parent, int fd, const char *temporary, const char *name, const void *data, size_t size, unsigned mode)
+struct content {
+	const void *data;
+	size_t size;
+	unsigned mode;
+	int wait; /* for the disk */
+};
+
+static int write_and_rename(int parent, int fd, const char *temporary, const char *name, const struct content *c)
 {
-	int r = write_all(fd, data, size);
+	int r = write_all(fd, c->data, c->size);
 
 	if (r < 0)
 		return r;
 	/* fchmod, since the mode given to open is cut by the umask. */
-	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+	if (fchmod(fd, c->mode) < 0 || (c->wait && fsync(fd) < 0))
 		return -errno;
+	/* Begun, so that the data are there before the name is: a name without data is what a power cut would leave. */
+	if (!c->wait)
+		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	return renameat(parent, temporary, parent, name) < 0 ? -errno : 0;
 }
 
-int write_file_atomic_at(int dir, const char *path, const void *data, size_t size, unsigned mode)
+static int replace_file(int dir, const char *path, const struct content *c)
 {
 	cleanup_fd int parent = -EBADF, fd = -EBADF;
 	char temporary[] = ".new-0123456789abcdef";
@@ -175,13 +184,23 @@ int write_file_atomic_at(int dir, const char *path, const void *data, size_t siz
 	}
 	if (fd < 0)
 		return -EEXIST;
-	r = write_and_rename(parent, fd, temporary, name, data, size, mode);
+	r = write_and_rename(parent, fd, temporary, name, c);
 	if (r < 0) {
 		unlinkat(parent, temporary, 0);
 		return r;
 	}
 	/* EINVAL: a file system that knows no fsync of a folder. */
-	return fsync(parent) < 0 && errno != EINVAL ? -errno : 0;
+	return c->wait && fsync(parent) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+int write_file_atomic_at(int dir, const char *path, const void *data, size_t size, unsigned mode)
+{
+	return replace_file(dir, path, &(struct content){data, size, mode, 1});
+}
+
+int write_file_soon_at(int dir, const char *path, const void *data, size_t size, unsigned mode)
+{
+	return replace_file(dir, path, &(struct content){data, size, mode, 0});
 }
 
 int write_string_at(int dir, const char *path, const char *text)

@@ -19,6 +19,9 @@ int read_file_at(int dir, const char *path, size_t limit, char **ret, size_t *re
 
 /* Replaces a file: temporary beside it, write, fsync, rename, fsync of the folder. */
 int write_file_atomic_at(int dir, const char *path, const void *data, size_t size, unsigned mode);
+/* The same without waiting for the disk: whoever reads it has it at once, but a power cut may bring the old one back.
+ */
+int write_file_soon_at(int dir, const char *path, const void *data, size_t size, unsigned mode);
 
 /* One write() to an existing file (cgroup and proc files). */
 int write_string_at(int dir, const char *path, const char *text);

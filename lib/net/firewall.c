@@ -13,6 +13,7 @@
 #include "lib/base/util.h"
 #include "lib/net/listeners.h"
 #include "lib/net/nft.h"
+#include "lib/net/traffic.h"
 
 static const char tried_ready[] = "set up the firewall";
 static const char tried_add[] = "put the VE into the firewall";
@@ -166,6 +167,7 @@ static int make(struct ve_host *host, const struct wanted *w, int lock, struct e
 {
 	char program[PATH_MAX], said[256] = "", prefix[IF_NAMESIZE];
 	net_host_prefix(host, prefix);
+	traffic_save_all(host); /* what goes with the old ones */
 	if (FORMAT(program, "%s/ve-firewall", host_libexec_dir) < 0)
 		return error_sys(e, ENAMETOOLONG, tried_ready, host_libexec_dir);
 	const char *const argv[] = {program, w->table, w->comment, host->run, w->nat, w->ipv4, w->ipv6, prefix, NULL};
@@ -669,11 +671,6 @@ int firewall_gone(struct ve_host *host, struct error *e)
 
 /* ---- counters */
 
-struct counters {
-	struct firewall_traffic traffic;
-	unsigned found;
-};
-
 static void read_counter(const struct nlattr *expression, uint64_t *ret_bytes, uint64_t *ret_packets)
 {
 	const struct nlattr *a, *b;
@@ -693,18 +690,44 @@ static void read_counter(const struct nlattr *expression, uint64_t *ret_bytes, u
 	}
 }
 
+/* The questions: each family's table, and then an interface's counters, in the order of elements_counting. */
+enum { TABLES = 2, COUNTERS = 4 };
+
+struct asked {
+	uint64_t table[TABLES];
+	struct firewall_counters *counters;
+	unsigned *found;
+	size_t n;
+};
+
+static void read_table(const struct nlmsghdr *h, uint64_t *ret)
+{
+	const struct nlattr *a;
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(a) == NFTA_TABLE_HANDLE && mnl_attr_get_payload_len(a) == 8)
+			*ret = be64toh(mnl_attr_get_u64(a));
+	}
+}
+
 static void on_counter(void *arg, unsigned request, int error, const struct nlmsghdr *answer)
 {
-	struct counters *c = arg;
-	const struct nlattr *expression = answer ? element_in(answer, NFTA_SET_ELEM_EXPR) : NULL;
-	const int class = request & 1 ? FIREWALL_FAR : FIREWALL_NEAR; /* the order of elements_counting */
-	if (!expression || request > 3)
+	struct asked *asked = arg;
+	if (answer && request < TABLES) {
+		read_table(answer, &asked->table[request]);
 		return;
-	c->found++;
-	if (request < 2)
-		read_counter(expression, &c->traffic.sent[class].bytes, &c->traffic.sent[class].packets);
+	}
+	const struct nlattr *expression = answer ? element_in(answer, NFTA_SET_ELEM_EXPR) : NULL;
+	const unsigned which = (request - TABLES) / COUNTERS, k = (request - TABLES) % COUNTERS;
+	if (!expression || which >= asked->n)
+		return;
+	struct firewall_traffic *t = &asked->counters[which].traffic;
+	const int class = k & 1 ? FIREWALL_FAR : FIREWALL_NEAR;
+	asked->found[which]++;
+	if (k < 2)
+		read_counter(expression, &t->sent[class].bytes, &t->sent[class].packets);
 	else
-		read_counter(expression, &c->traffic.received[class].bytes, &c->traffic.received[class].packets);
+		read_counter(expression, &t->received[class].bytes, &t->received[class].packets);
 }
 
 static int on_counting(void *arg, const struct element *element)
@@ -713,20 +736,32 @@ static int on_counting(void *arg, const struct element *element)
 	return 0;
 }
 
-int firewall_traffic(struct ve_host *host, const struct net_interface *i, struct firewall_traffic *ret)
+int firewall_traffic(struct ve_host *host, const struct net_interface *i, size_t n, struct firewall_counters *ret)
 {
-	cleanup_nft struct nft n = {0};
-	struct counters c = {0};
+	cleanup_nft struct nft nft = {0};
+	cleanup_free unsigned *found = calloc(n + 1, sizeof *found);
+	cleanup_free struct firewall_counters *counters = calloc(n + 1, sizeof *counters);
+	struct asked asked = {.counters = counters, .found = found, .n = n};
 	char table[FIREWALL_TABLE_MAX];
+	if (!found || !counters)
+		return -ENOMEM;
 	firewall_table(host->id, table);
-	int r = nft_open(&n, table);
+	int r = nft_open(&nft, table);
 	if (r)
 		return r;
-	elements_counting(i, on_counting, &n);
-	r = nft_send(&n, on_counter, &c);
-	if (!r && c.found != 4)
-		r = -ENOENT;
-	if (!r)
-		*ret = c.traffic;
-	return r;
+	nft_get_table(&nft, ELEMENT_BRIDGE);
+	nft_get_table(&nft, ELEMENT_INET);
+	for (size_t k = 0; k < n; k++)
+		elements_counting(&i[k], on_counting, &nft);
+	r = nft_send(&nft, on_counter, &asked);
+	if (r && r != -ENOENT)
+		return r;
+	for (size_t k = 0; k < n; k++) {
+		ret[k] = (struct firewall_counters){0};
+		if (found[k] != COUNTERS)
+			continue;
+		ret[k] = counters[k];
+		ret[k].table = asked.table[i[k].type == NET_BRIDGE ? 0 : 1];
+	}
+	return 0;
 }

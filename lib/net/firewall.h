@@ -79,8 +79,14 @@ struct firewall_traffic {
 		uint64_t bytes, packets;
 	} sent[2], received[2];
 };
-/* -ENOENT: it has no counters. They begin at 0 with firewall_add, and when the tables had to be made anew. */
-int firewall_traffic(struct ve_host *host, const struct net_interface *i, struct firewall_traffic *ret);
+struct firewall_counters {
+	uint64_t
+		table; /* which of the tables that were ever made: others begin at 0. 0 itself: there are no counters */
+	struct firewall_traffic traffic;
+};
+/* Of each of n. They begin at 0 with firewall_add, and when the tables had to be made anew. lib/net/traffic.h adds up.
+ */
+int firewall_traffic(struct ve_host *host, const struct net_interface *i, size_t n, struct firewall_counters *ret);
 
 /* Shared with ve-firewall, which makes the tables. */
 enum { FIREWALL_TABLE_MAX = 32 };

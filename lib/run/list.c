@@ -11,6 +11,7 @@
 #include "lib/cgroup/cgroup.h"
 #include "lib/confine/confine.h"
 #include "lib/net/links.h"
+#include "lib/net/traffic.h"
 #include "lib/run/network.h"
 #include "lib/run/proc.h"
 #include "lib/run/run.h"
@@ -308,6 +309,17 @@ static void write_start_notes(struct json_writer *w, struct ve *ve)
 	}
 }
 
+static void write_traffic_note(struct json_writer *w, struct ve *ve)
+{
+	char path[PATH_MAX], line[PATH_MAX + 128];
+	FORMAT(path, "%s/ve/%s/" TRAFFIC_DAMAGED, ve->host->data, ve->name);
+	if (access(path, F_OK))
+		return;
+	FORMAT(line, "its traffic was once found damaged, and is counted anew since: remove %s when you have seen it",
+		path);
+	jw_string(w, NULL, line);
+}
+
 int ve_info_json(struct ve *ve, char **ret_json)
 {
 	struct error *e = host_begin(ve->host);
@@ -337,6 +349,7 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	write_userns(w, &ids, rt.alive ? rt.privileged : spec_integer(s, "privileged", 0) != 0);
 	if (rt.alive && rt.init)
 		links_json(rt.init, w, "interfaces");
+	traffic_json(ve->host, ve->name, w, "traffic");
 	write_all_pending(w, ve, s);
 	jw_array(w, "notes");
 	write_start_notes(w, ve);
@@ -348,6 +361,7 @@ int ve_info_json(struct ve *ve, char **ret_json)
 			"whatever "
 			"tells machines apart by their id takes the two for one: empty its /etc/machine-id and restart "
 			"it");
+	write_traffic_note(w, ve);
 	if (!p)
 		jw_string(w, NULL, no_plan.wrong);
 	jw_end(w);

@@ -576,6 +576,10 @@ static int change_boots(struct net_change *c)
 
 static int go(struct net_change *c)
 {
+	/* Of an interface that may go. One that may come back under the name of the same end counts from 0 then. */
+	network_save_traffic(c->ve, c->was.i, c->was.n, 1);
+	if (c->unsure)
+		network_save_traffic(c->ve, c->want.i, c->want.n, 1);
 	int r = firewall_change(c->ve->host, c->was.i, c->was.n, c->want.i, c->want.n, c->e);
 	fault_point(3);
 	if (!r)

@@ -7,13 +7,16 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/net/bridge.h"
 #include "lib/net/firewall.h"
 #include "lib/net/rate.h"
 #include "lib/net/resolver.h"
+#include "lib/net/traffic.h"
 #include "lib/net/watch.h"
+#include "lib/run/event.h"
 #include "lib/run/spawn.h"
 
 /* In the root's runtime folder: an empty file for each link whose VE has ended, named after it. */
@@ -40,9 +43,38 @@ int network_of(struct ve *ve, const struct spec *s, int take, struct network *re
 	return 0;
 }
 
+int network_save_traffic(struct ve *ve, const struct net_interface *i, size_t n, int wait)
+{
+	int r = traffic_save(ve->host, ve->name, i, n, wait);
+	if (r) {
+		struct json_writer *w = event_begin("traffic-lost");
+		jw_string(w, "subject", TRAFFIC_FILE);
+		jw_integer(w, "errno", r < 0 ? -r : EBADMSG);
+		event_end(ve, w);
+	}
+	fault_point("traffic", 1);
+	return r;
+}
+
+/* Where one can still be told: what was counted before this start. */
+static void check_traffic(struct ve *ve, int dir)
+{
+	char line[PATH_MAX + 128];
+	if (network_save_traffic(ve, NULL, 0, 0) <= 0)
+		return;
+	int n = FORMAT(line,
+		"the traffic that it had before, which is counted anew: %s/ve/%s/" TRAFFIC_FILE
+		": damaged, kept as " TRAFFIC_DAMAGED "\n",
+		ve->host->data, ve->name);
+	cleanup_fd int fd = openat(dir, "notes", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (n > 0 && fd >= 0)
+		write_all(fd, line, (size_t)n);
+}
+
 static int firewall_step(struct ve *ve, const struct network *n, int dir, struct error *e)
 {
 	cleanup_free char *record = NULL;
+	check_traffic(ve, dir);
 	int r = firewall_record(n->interfaces, n->n, &record);
 	if (r >= 0)
 		r = write_file_atomic_at(dir, FIREWALL_RECORD, record, strlen(record), 0600);
@@ -132,10 +164,12 @@ int network_undo(struct ve *ve, int dir, struct error *e)
 		return error_set(e, VE_E_FAILED, EBADMSG, tried,
 			"remove its links (ip link) and then that file by hand", "%s/%s/" FIREWALL_RECORD ": damaged",
 			ve->host->run, ve->name);
+	network_save_traffic(ve, list, (size_t)n, 0);
 	/* In this order, since the lock is given back first then, and the socket closed last. */
 	cleanup_fd int socket = -EBADF, lock = -EBADF;
 	if ((r = firewall_leave(ve->host, list, (size_t)n, &lock, &socket, e)) < 0)
 		return r;
+	fault_point("traffic", 2);
 	cleanup_fd int gone = open_gone(ve->host);
 	int left = 0;
 	for (int i = 0; i < n; i++) {

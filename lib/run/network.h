@@ -29,6 +29,12 @@ int network_of(struct ve *ve, const struct spec *s, int take, struct network *re
 int network_step(struct ve *ve, const struct plan_step *s, const struct network *n, int dir, struct error *e);
 
 /*
+ * What these interfaces have counted until now is kept (lib/net/traffic.h); for before their counters end. That it
+ * cannot be keeps nobody from anything: it is in the VE's events. As traffic_save.
+ */
+int network_save_traffic(struct ve *ve, const struct net_interface *i, size_t n, int wait);
+
+/*
  * Nothing of the VE's interfaces is let through any more, so its addresses answer no longer; their links, which end
  * with the VE's network namespace mostly, are left to ve_reap_links. By the record in `dir`; twice does no harm.
  * 1: there is something for ve_reap_links to do.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What VEs use, at this moment. A few small reads a VE and no conversation. What this host's cgroup2 tree has no
- * controller for is null; memory and the number of processes are then taken from /proc.
+ * What VEs use, at this moment. A few small reads a VE and a question to the firewall, no conversation with it. What
+ * this host's cgroup2 tree has no controller for is null; memory and the number of processes are then taken from /proc.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -12,6 +12,7 @@
 #include "lib/base/json.h"
 #include "lib/base/util.h"
 #include "lib/cgroup/cgroup.h"
+#include "lib/net/traffic.h"
 #include "lib/run/run.h"
 
 static const char tried[] = "read what VEs use";
@@ -214,7 +215,8 @@ static void write_use(struct json_writer *w, const struct sample *s, const struc
 	write_pressure(w, s);
 }
 
-static void write_sample(struct json_writer *w, const struct sample *s, const struct sample *before)
+static void write_sample(
+	struct ve_host *host, struct json_writer *w, const struct sample *s, const struct sample *before)
 {
 	struct timespec now;
 	int ready = s->rt.alive ? runtime_is_ready(&s->rt) : 0;
@@ -234,6 +236,7 @@ static void write_sample(struct json_writer *w, const struct sample *s, const st
 		jw_null(w, "uptime");
 	}
 	write_use(w, s, before);
+	traffic_json(host, s->name, w, "traffic");
 	jw_end(w);
 }
 
@@ -293,7 +296,7 @@ static int write_all_of(
 	for (size_t i = 0; names[i]; i++) {
 		struct sample s;
 		take_sample(host, names[i], &s);
-		write_sample(w, &s, before ? &before[i] : NULL);
+		write_sample(host, w, &s, before ? &before[i] : NULL);
 		let_go(&s);
 	}
 	jw_end(w);

@@ -58,8 +58,11 @@ static int ready(struct ve_host *host, int argc, char **argv, struct error *e)
 static int traffic(struct ve_host *host, const struct net_interface *i)
 {
 	static const char *const classes[] = {"near", "far"};
-	struct firewall_traffic t;
-	int r = firewall_traffic(host, i, &t);
+	struct firewall_counters c;
+	int r = firewall_traffic(host, i, 1, &c);
+	const struct firewall_traffic t = c.traffic;
+	if (!r && !c.table)
+		r = -ENOENT;
 	for (int k = 0; k < 2 && !r; k++)
 		printf("%s %s sent %llu %llu received %llu %llu\n", i->name, classes[k],
 			(unsigned long long)t.sent[k].packets, (unsigned long long)t.sent[k].bytes,

@@ -142,6 +142,12 @@ Test(file, atomic_write)
 	cr_expect_eq(write_file_atomic_at(dir, "..", "x", 1, 0600), -EINVAL);
 	cr_expect_eq(write_file_atomic_at(dir, "d/", "x", 1, 0600), -EINVAL);
 	cr_expect_eq(write_file_atomic_at(dir, "../x", "x", 1, 0600), -EXDEV);
+	cr_expect_eq(write_file_soon_at(dir, "d", "x", 1, 0600), -EISDIR);
+	cr_expect_eq(entries(dir, "."), 3);
+	cr_expect_eq(write_file_soon_at(dir, "f", "soon", 4, 0600), 0);
+	expect_text("f", "soon");
+	cr_assert_eq(fstatat(dir, "f", &st, 0), 0);
+	cr_expect_eq(st.st_mode & 07777, 0600);
 	cr_expect_eq(entries(dir, "."), 3);
 }
 

@@ -93,6 +93,50 @@ test_destroy_and_rename() {
 	done
 }
 
+# What interfaces carried is counted once, when who saves it is killed before the counters end, and after.
+test_traffic() {
+	local point before
+	ip link del br7 2>/dev/null || true # of a test that failed
+	ok ip link add br7 type bridge
+	ok ip address add 10.208.0.1/24 dev br7
+	ok ip link set br7 up
+	local lan=(net.eth0.link=br7 net.eth0.ipv4=10.208.0.11/24)
+	busybox_ve nt1 --set "${lan[0]}" --set "${lan[1]}"
+	received() { info nt1 "[t['near']['in_bytes'] + t['far']['in_bytes'] for t in d['traffic']][0]"; }
+	carry() { ok ping -n -q -A -c 100 -s 1000 -W 5 10.208.0.11; } # 102800 bytes
+	kept() { # BEFORE MORE WHAT
+		local now
+		now=$(received)
+		((now >= $1 + $2 && now < $1 + $2 + 30000)) || die "$3: $now bytes, not $(($1 + $2))"
+	}
+	for point in 1 2; do
+		carry
+		before=$(received)
+		killed traffic:$point vectl stop --force nt1
+		kept "$before" 0 "after $point of a stop"
+		ok vectl start nt1 --wait=ready
+		kept "$before" 0 "after $point of a stop, and a start"
+	done
+	carry
+	before=$(received)
+	killed traffic:1 vectl unset nt1 net
+	kept "$before" 0 'after the saving of a change'
+	carry
+	kept "$before" 102800 'after that, and more'
+	# The end on the host is put back into the firewall, where it counts from 0 again.
+	for point in 3 4 5; do
+		before=$(received)
+		killed interfaces:$point vectl unset nt1 net
+		kept "$before" 0 "after interfaces:$point"
+		ok vectl set nt1 "${lan[@]}"
+		carry
+		carry
+		kept "$before" 205600 "after interfaces:$point, and more"
+	done
+	cleanup_ve nt1
+	ok ip link del br7
+}
+
 # A change of a running VE's interfaces that dies at each of its points: the next change, of whatever, brings all of it to
 # the spec, and so does a start; nothing is left.
 # limit test_live_change 240

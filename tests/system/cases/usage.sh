@@ -13,7 +13,7 @@ test_stat() {
 	eq "$(of s1 "v['memory']['usage'] > 100000")" true
 	eq "$(of s1 "v['pids']['current'] >= 1")" true
 	ok vectl stat
-	like "$OUT" '^NAME +STATE +READY +CPU% +CPU +MEMORY +PIDS +READ +WRITE +UPTIME$'
+	like "$OUT" '^NAME +STATE +READY +CPU% +CPU +MEMORY +PIDS +READ +WRITE +NET-IN +NET-OUT +UPTIME$'
 	like "$OUT" '^s1 +running'
 	fails 3 vectl stat nosuch
 	fails 2 vectl stat -i often
