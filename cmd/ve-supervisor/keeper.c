@@ -133,12 +133,44 @@ static void write_state(const char *state)
 	state_write(SFD_STATE, 0, ++k.sequence, body);
 }
 
+static int in_ve(int (*what)(void))
+{
+	pid_t pid = TRY("fork", fork());
+	if (!pid && !plan->base)
+		_exit(what() ? 1 : 0);
+	if (!pid) {
+		if (setns(k.boot.userns, CLONE_NEWUSER) || syscall(SYS_setresgid, 0, 0, 0) ||
+			syscall(SYS_setresuid, 0, 0, 0))
+			_exit(1);
+		_exit(what() ? 1 : 0);
+	}
+	int status = 0;
+	if (waitpid(pid, &status, __WALL) != pid || status)
+		return -EIO;
+	return 0;
+}
+
+static int macvlans_inside(void)
+{
+	return delete_macvlans(&k.boot);
+}
+
+/* Before anybody is told that the VE has ended. One that the guest moved away goes with its namespace. */
+static void drop_macvlans(void)
+{
+	read_live();
+	if (has_macvlans(&k.boot))
+		in_ve(macvlans_inside);
+}
+
 static void end_with(int status)
 {
 	if (k.pidfd >= 0)
 		sys_pidfd_send_signal(k.pidfd, SIGKILL);
-	if (!k.first)
+	if (!k.first) {
+		drop_macvlans();
 		event_stopped("failed", 0, k.ending);
+	}
 	write_state("stopped");
 	_exit(status);
 }
@@ -399,6 +431,8 @@ static int keeper_step(const struct wire_step *s, struct boot *b)
 		return network_namespace(b);
 	case OP_LINK:
 		return make_link(s, b);
+	case OP_MACVLAN:
+		return make_macvlan(s, b);
 	case OP_LINK_RATE:
 		return link_rate(s);
 	case OP_LINK_ADDRESS:
@@ -450,23 +484,6 @@ static void first_boot(void)
 }
 
 /* ---- reboot in place */
-
-static int in_ve(int (*what)(void))
-{
-	pid_t pid = TRY("fork", fork());
-	if (!pid && !plan->base)
-		_exit(what() ? 1 : 0);
-	if (!pid) {
-		if (setns(k.boot.userns, CLONE_NEWUSER) || syscall(SYS_setresgid, 0, 0, 0) ||
-			syscall(SYS_setresuid, 0, 0, 0))
-			_exit(1);
-		_exit(what() ? 1 : 0);
-	}
-	int status = 0;
-	if (waitpid(pid, &status, __WALL) != pid || status)
-		return -EIO;
-	return 0;
-}
 
 static void root_name(char *buf, size_t size, unsigned number)
 {
@@ -748,6 +765,7 @@ int main(void)
 	k.first = 0;
 	close(SFD_REPORT);
 	wait_for_end();
+	drop_macvlans();
 	write_state("stopped");
 	end_server();
 	return 0;

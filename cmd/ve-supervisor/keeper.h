@@ -21,6 +21,9 @@ int device_node(const struct wire_step *s);
 int attach_mount(const struct wire_step *s, int userns);
 int network_namespace(struct boot *b);
 int make_link(const struct wire_step *s, struct boot *b);
+int make_macvlan(const struct wire_step *s, struct boot *b);
+int has_macvlans(const struct boot *b);
+int delete_macvlans(const struct boot *b); /* of a VE that ends, in its user namespace */
 int link_rate(const struct wire_step *s);
 int link_address(const struct wire_step *s);
 int link_route(const struct wire_step *s);

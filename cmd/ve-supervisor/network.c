@@ -12,6 +12,7 @@
 #include "cmd/ve-supervisor/keeper.h"
 #include "cmd/ve-supervisor/supervisor.h"
 #include "cmd/ve-supervisor/sys.h"
+#include "lib/net/macvlan.h"
 #include "lib/net/netlink.h"
 #include "lib/net/networkd.h"
 #include "lib/net/rate.h"
@@ -105,6 +106,55 @@ int make_link(const struct wire_step *s, struct boot *b)
 	l->name = v.name;
 	b->nlinks++;
 	return 0;
+}
+
+int make_macvlan(const struct wire_step *s, struct boot *b)
+{
+	const char *parent = wire_string(plan, s, 0);
+	struct macvlan m = {.name = wire_string(plan, s, 1), .mtu = s->n[0], .index = s->n[2], .netns = b->netns};
+	uint32_t unused;
+	if (b->nlinks == sizeof b->link / sizeof *b->link)
+		return -E2BIG;
+	struct boot_link *l = &b->link[b->nlinks];
+	int fd = open_link(parent, &m.parent, &unused);
+	if (fd < 0)
+		return fd;
+	mac_bytes(s->n[1], m.mac);
+	int r = macvlan_make(fd, &m);
+	close(fd);
+	if (r)
+		return r;
+	*l = (struct boot_link){.name = m.name, .index = m.index};
+	memcpy(l->mac, m.mac, sizeof l->mac);
+	b->nlinks++;
+	return 0;
+}
+
+int has_macvlans(const struct boot *b)
+{
+	int any = 0;
+	for (unsigned i = 0; !live_links && i < b->nlinks; i++)
+		any |= b->link[i].index & MACVLAN_INDEX;
+	for (unsigned i = 0; live_links && i < live_links->nlinks; i++)
+		any |= live_links->link[i].index & MACVLAN_INDEX;
+	return any;
+}
+
+/*
+ * The firewall cannot close what has no end on the host, and a connection that nobody reads from keeps the namespace,
+ * and what is in it, alive: so they are deleted, by the VE's root, which the keeper can still be.
+ */
+int delete_macvlans(const struct boot *b)
+{
+	TRY("network namespace", setns(b->netns, CLONE_NEWNET));
+	int fd = TRY("netlink", netlink_open()), r = 0;
+	for (unsigned i = 0; !live_links && i < b->nlinks; i++)
+		if (b->link[i].index & MACVLAN_INDEX)
+			r = macvlan_delete(fd, b->link[i].index) ?: r;
+	for (unsigned i = 0; live_links && i < live_links->nlinks; i++)
+		if (live_links->link[i].index & MACVLAN_INDEX)
+			r = macvlan_delete(fd, live_links->link[i].index) ?: r;
+	return r;
 }
 
 int link_rate(const struct wire_step *s)

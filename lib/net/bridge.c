@@ -7,6 +7,7 @@
 #include <linux/if_bridge.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <string.h>
 
 #include "lib/base/file.h"
@@ -125,6 +126,59 @@ int net_bridge_check(const char *name, struct error *e)
 	if (r)
 		return failed(e, r, name, "look for the bridge");
 	return strcmp(kind, "bridge") ? no_bridge(e, name, kind) : 0;
+}
+
+/* ---- parents of macvlans */
+
+static int can_be_parent(const struct rtnl_link *l)
+{
+	return l->type == ARPHRD_ETHER && !(l->flags & IFF_LOOPBACK);
+}
+
+/* "a, b", as many as fit. Those of VEs are not the administrator's to name. */
+static void name_parents(struct rtnl *r, char *buf, size_t size)
+{
+	struct if_nameindex *all = if_nameindex();
+	size_t used = 0;
+	buf[0] = 0;
+	for (const struct if_nameindex *i = all; i && i->if_index; i++) {
+		struct rtnl_link l;
+		if (rtnl_look(r, i->if_name, &l) || !can_be_parent(&l) || used + IF_NAMESIZE + 2 >= size)
+			continue;
+		used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? ", " : "", i->if_name);
+	}
+	if_freenameindex(all);
+}
+
+int net_parent(const char *name, unsigned mtu, struct rtnl_link *ret, struct error *e)
+{
+	cleanup_rtnl struct rtnl rtnl = {0};
+	struct rtnl_link l;
+	char there[128], remedy[192];
+	int r = rtnl_open(&rtnl);
+	if (!r)
+		r = rtnl_look(&rtnl, name, &l);
+	if (r && r != -ENODEV)
+		return failed(e, r, name, "look for the device");
+	if (r || !can_be_parent(&l)) {
+		name_parents(&rtnl, there, sizeof there);
+		FORMAT(remedy,
+			*there ? "set net.IF.link to one that there is: %s" : "this host has none: use another type",
+			there);
+		return error_set(e, VE_E_HOST, r ? ENODEV : EOPNOTSUPP, tried, remedy,
+			r ? "%s: this host has no such device" : "%s: no Ethernet device, so there is no macvlan on it",
+			name);
+	}
+	if (!(l.flags & IFF_UP)) {
+		FORMAT(remedy, "ip link set %s up", name);
+		return error_set(e, VE_E_HOST, ENETDOWN, tried, remedy, "%s: the device is down", name);
+	}
+	if (mtu > l.mtu)
+		return error_set(e, VE_E_HOST, EINVAL, tried, "set net.IF.mtu to that or less, or unset it",
+			"%s: its MTU is %u, and net.IF.mtu of the interface on it %u", name, l.mtu, mtu);
+	if (ret)
+		*ret = l;
+	return 0;
 }
 
 /* ---- forwarding */

@@ -55,33 +55,41 @@ int rtnl_talk(struct rtnl *r, struct nlmsghdr *h)
 	return answer(r, NULL, NULL);
 }
 
-struct found {
-	uint32_t index;
-	char *kind;
-};
-
 static int on_link(const struct nlmsghdr *h, void *arg)
 {
-	struct found *f = arg;
+	struct rtnl_link *l = arg;
 	const struct ifinfomsg *i = mnl_nlmsg_get_payload(h);
 	const struct nlattr *a, *k;
-	f->index = (uint32_t)i->ifi_index;
-	f->kind[0] = 0;
-	mnl_attr_for_each(a, h, sizeof *i) if (mnl_attr_get_type(a) == IFLA_LINKINFO) mnl_attr_for_each_nested(
-		k, a) if (mnl_attr_get_type(k) == IFLA_INFO_KIND) snprintf(f->kind, 16, "%s", mnl_attr_get_str(k));
+	*l = (struct rtnl_link){.index = (uint32_t)i->ifi_index, .flags = i->ifi_flags, .type = i->ifi_type};
+	mnl_attr_for_each(a, h, sizeof *i)
+	{
+		if (mnl_attr_get_type(a) == IFLA_MTU && mnl_attr_get_payload_len(a) == sizeof l->mtu)
+			l->mtu = mnl_attr_get_u32(a);
+		if (mnl_attr_get_type(a) != IFLA_LINKINFO)
+			continue;
+		mnl_attr_for_each_nested(k, a) if (mnl_attr_get_type(k) == IFLA_INFO_KIND)
+			snprintf(l->kind, sizeof l->kind, "%s", mnl_attr_get_str(k));
+	}
 	return MNL_CB_OK;
 }
 
-int rtnl_find(struct rtnl *r, const char *name, uint32_t *ret_index, char kind[16])
+int rtnl_look(struct rtnl *r, const char *name, struct rtnl_link *ret)
 {
 	struct nlmsghdr *h;
-	struct found f = {.kind = kind};
 	rtnl_request(r, RTM_GETLINK, 0, sizeof(struct ifinfomsg), &h);
 	mnl_attr_put_strz(h, IFLA_IFNAME, name);
 	if (mnl_socket_sendto(r->nl, h, h->nlmsg_len) < 0)
 		return -errno;
-	int e = answer(r, on_link, &f);
-	if (!e)
-		*ret_index = f.index;
-	return e;
+	return answer(r, on_link, ret);
+}
+
+int rtnl_find(struct rtnl *r, const char *name, uint32_t *ret_index, char kind[16])
+{
+	struct rtnl_link l;
+	int e = rtnl_look(r, name, &l);
+	if (e)
+		return e;
+	*ret_index = l.index;
+	memcpy(kind, l.kind, sizeof l.kind);
+	return 0;
 }

@@ -24,6 +24,12 @@ void rtnl_close(struct rtnl *r); /* of a zeroed one too */
 void *rtnl_request(struct rtnl *r, int type, int flags, size_t size, struct nlmsghdr **ret_h);
 int rtnl_talk(struct rtnl *r, struct nlmsghdr *h); /* sends it and waits for its answer: 0 or a negative errno */
 
+struct rtnl_link {
+	uint32_t index, flags, mtu;
+	int type; /* ARPHRD_... */
+	char kind[16];
+};
+int rtnl_look(struct rtnl *r, const char *name, struct rtnl_link *ret); /* -ENODEV: there is none */
 /* Of a link, by name: its index, and its kind ("bridge", "veth", "" for a device without). -ENODEV: there is none. */
 int rtnl_find(struct rtnl *r, const char *name, uint32_t *ret_index, char kind[16]);
 

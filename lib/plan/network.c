@@ -2,11 +2,12 @@
 /*
  * net.*: the pair of each interface is made by the keeper with its other end in the VE's network namespace from the
  * start; nothing is moved. What the VE may send is let through before that, by the names of the host's ends: what the
- * firewall does not know it drops.
+ * firewall does not know it drops. A macvlan has no such end, and nothing of the firewall's.
  */
 #include <string.h>
 
 #include "lib/base/util.h"
+#include "lib/net/macvlan.h"
 #include "lib/net/networkd.h"
 #include "lib/net/rate.h"
 #include "lib/net/resolver.h"
@@ -37,17 +38,29 @@ static void bridge(struct builder *b, const struct net_interface *i)
 	plan_set_list(b, s, 1, list);
 }
 
+static void parent(struct builder *b, const struct net_interface *i)
+{
+	struct plan_step *s = plan_add(b, OP_PARENT);
+	plan_set_text(b, s, 0, "%s", i->link);
+	s->n[0] = i->mtu;
+}
+
 void plan_network_host(struct builder *b)
 {
 	const char *links[NET_INTERFACES_MAX + 1] = {0};
+	size_t n = 0;
 	int routed = 0;
 	for (size_t k = 0; k < b->in->ninterfaces; k++) {
 		const struct net_interface *i = &b->in->interfaces[k];
 		int seen = 0;
-		links[k] = i->host;
 		routed |= i->type == NET_ROUTED;
+		if (i->type == NET_MACVLAN) {
+			parent(b, i);
+			continue;
+		}
+		links[n++] = i->host;
 		for (size_t j = 0; j < k; j++)
-			seen |= !strcmp(b->in->interfaces[j].link, i->link);
+			seen |= b->in->interfaces[j].type == i->type && !strcmp(b->in->interfaces[j].link, i->link);
 		if (i->type == NET_BRIDGE && !seen)
 			bridge(b, i);
 	}
@@ -103,12 +116,26 @@ static void routed(struct builder *b, const struct net_interface *i)
 	}
 }
 
+static void macvlan(struct builder *b, const struct net_interface *i)
+{
+	struct plan_step *s = plan_add(b, OP_MACVLAN);
+	plan_set_text(b, s, 0, "%s", i->link);
+	plan_set_text(b, s, 1, "%s", i->name);
+	s->n[0] = i->mtu;
+	s->n[1] = mac_number(i->mac);
+	s->n[2] = macvlan_index(i->host);
+}
+
 void plan_links(struct builder *b)
 {
 	if (plan_has_links(b) && spec_integer(b->in->spec, "privileged", 0))
 		plan_add(b, OP_NETWORK_NAMESPACE);
 	for (size_t k = 0; k < b->in->ninterfaces; k++) {
 		const struct net_interface *i = &b->in->interfaces[k];
+		if (i->type == NET_MACVLAN) {
+			macvlan(b, i);
+			continue;
+		}
 		struct plan_step *s = plan_add(b, OP_LINK);
 		plan_set_text(b, s, 0, "%s", i->host);
 		plan_set_text(b, s, 1, "%s", i->name);

@@ -27,8 +27,10 @@
 #include "lib/base/util.h"
 #include "lib/net/bridge.h"
 #include "lib/net/firewall.h"
+#include "lib/net/macvlan.h"
 #include "lib/net/netlink.h"
 #include "lib/net/rate.h"
+#include "lib/net/rtnl.h"
 #include "lib/plan/live_links.h"
 #include "lib/run/live.h"
 #include "lib/run/network.h"
@@ -434,12 +436,54 @@ static int change_rates(
 	return r;
 }
 
+static int make_macvlan(
+	const struct net_change *c, const struct net_interface *i, const struct rtnl_link *parent, uint32_t index)
+{
+	struct macvlan m = {.name = i->name, .parent = parent->index, .index = index, .mtu = i->mtu, .netns = c->netns};
+	memcpy(m.mac, i->mac, sizeof m.mac);
+	int r = macvlan_make(c->host, &m), op = r ? OP_MACVLAN : OP_LINK_UP;
+	if (!r && (r = veth_begin_inside(c->inside, index, i->mac)))
+		macvlan_delete(c->inside, index);
+	const char *remedy = r ? start_remedy(op, -r) : NULL;
+	if (remedy)
+		return error_set(c->e, VE_E_HOST, -r, tried, remedy, "net.%s: a macvlan on %s: %s", i->name, i->link,
+			strerror(-r));
+	return r ? failed(c, i, r, "make the link") : 0;
+}
+
+/* As change_one. Whether it is there the VE's namespace alone can say. */
+static int change_macvlan(const struct net_change *c, const struct net_interface *was, const struct net_interface *want,
+	uint32_t *ret_peer)
+{
+	const uint32_t index = macvlan_index(want->host);
+	struct rtnl_link parent;
+	int r = macvlan_look(c->inside, index);
+	*ret_peer = index;
+	if (r && r != -ENODEV)
+		return failed(c, want, r, "look for the link");
+	if (was && !r && !c->unsure && !memcmp(was, want, sizeof *was))
+		return 0;
+	if (r)
+		was = NULL;
+	if ((!was || c->unsure || was->mtu != want->mtu) && (r = net_parent(want->link, want->mtu, &parent, c->e)))
+		return r;
+	if (!was && (r = make_macvlan(c, want, &parent, index)))
+		return r;
+	if (was && (c->unsure || was->mtu != want->mtu) &&
+		(r = veth_set_mtu(c->inside, index, want->mtu ?: parent.mtu)))
+		return failed(c, want, r, "change the link");
+	r = give_addresses(c, was, want, index);
+	return r ? failed(c, want, r, "give it its addresses") : 0;
+}
+
 /* From one that may have been there (NULL: it was not). */
 static int change_one(
 	struct net_change *c, const struct net_interface *was, const struct net_interface *want, uint32_t *ret_peer)
 {
 	uint32_t index;
 	int r;
+	if (want->type == NET_MACVLAN)
+		return change_macvlan(c, was, want, ret_peer);
 	if (!was && c->again && (r = net_link_delete(want->host)) < 0)
 		return failed(c, want, r, "make the link anew");
 	r = netlink_find_link(c->host, want->host, &index, ret_peer);
@@ -468,6 +512,10 @@ static int change_one(
 static int remove_one(const struct net_change *c, const struct net_interface *was)
 {
 	char link[IF_NAMESIZE];
+	if (was->type == NET_MACVLAN) {
+		int gone = macvlan_delete(c->inside, macvlan_index(was->host));
+		return gone ? failed(c, was, gone, "remove the link") : 0;
+	}
 	rate_link_name(was->host, link);
 	int r = net_link_delete(was->host);
 	if (r >= 0)

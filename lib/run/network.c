@@ -101,6 +101,8 @@ int network_step(struct ve *ve, const struct plan_step *s, const struct network 
 		for (const char *p = s->s[1]; p <= s->s[1] + s->len[1] && k < 2; p += strlen(p) + 1)
 			addresses[k++] = p;
 		return net_bridge_make(s->s[0], addresses, e);
+	case OP_PARENT:
+		return net_parent(s->s[0], (unsigned)s->n[0], NULL, e);
 	case OP_FORWARDING:
 		for (size_t i = 0; i < n->n; i++)
 			for (unsigned j = 0; j < n->interfaces[i].naddresses; j++)

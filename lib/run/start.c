@@ -295,6 +295,7 @@ static int caller_step(struct launch *l, const struct plan_step *s)
 	case OP_SECCOMP_COMPILE:
 		return seccomp_compile(l, s);
 	case OP_BRIDGE:
+	case OP_PARENT:
 	case OP_FORWARDING:
 	case OP_FIREWALL:
 		return network(l, s);
@@ -321,6 +322,9 @@ static const struct {
 	{OP_LINK_ROUTE, EEXIST, "the host has a route to that address (`ip route`): give the VE another one"},
 	{OP_LINK, ENODEV, "`ip link` shows the bridges that there are: set another net.IF.link"},
 	{OP_LINK, EXFULL, "a bridge has at most 1024 ports: set net.IF.type=routed"},
+	{OP_MACVLAN, EBUSY, "it is a port of a bridge or a bond: set net.IF.link to that one"},
+	{OP_MACVLAN, EOPNOTSUPP, "this kernel has no macvlan: modprobe macvlan, or set another net.IF.type"},
+	{OP_LINK_UP, EADDRINUSE, "another one on that device has its hardware address: set another net.IF.mac"},
 	{OP_LINK_RATE, ENOENT,
 		"this kernel lacks what limits a rate: modprobe it, or unset net.IF.rate_in and rate_out"},
 	{OP_LINK_RATE, EOPNOTSUPP,

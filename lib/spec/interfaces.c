@@ -249,6 +249,43 @@ static uint64_t read_rate(const struct spec *s, const struct net_wish *w, const 
 	return rate == SPEC_MAX ? 0 : (uint64_t)rate;
 }
 
+static const struct {
+	const char *word;
+	int type;
+} types[] = {{"bridge", NET_BRIDGE}, {"routed", NET_ROUTED}, {"macvlan", NET_MACVLAN}};
+
+/* It has no end on the host: what would be kept to there is refused, not left out. */
+static int check_macvlan(const struct spec *s, const struct place *at, const struct net_wish *w)
+{
+	static const char *const on_host[] = {"ports", "rate_in", "rate_out"};
+	char key[KEY], remedy[160];
+
+	if (!*w->i.link) {
+		key_of(w, "link", key);
+		snprintf(remedy, sizeof(remedy), "set it too: %s=DEVICE; `ip link` shows those of the host", key);
+		return spec_fail(at, key, VE_E_SPEC, EINVAL, remedy,
+			"%s: not set, and an interface of type macvlan is on a device of the host's", key);
+	}
+	if (w->i.filter) {
+		key_of(w, "filter", key);
+		snprintf(remedy, sizeof(remedy),
+			"set %s=off if the guest may send what it likes there, or use bridge or routed", key);
+		return spec_fail(at, key, VE_E_SPEC, EOPNOTSUPP, remedy,
+			"%s: a macvlan has no end on the host, so nothing keeps its guest from taking others' "
+			"addresses",
+			key);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(on_host); i++) {
+		key_of(w, on_host[i], key);
+		if (!spec_is_set(s, key))
+			continue;
+		snprintf(remedy, sizeof(remedy), "unset it (vectl unset NAME %s), or use bridge or routed", key);
+		return spec_fail(at, key, VE_E_SPEC, EOPNOTSUPP, remedy,
+			"%s: a macvlan has no end on the host where that could be done", key);
+	}
+	return 0;
+}
+
 static int read_one(
 	const struct spec *s, const struct place *at, struct net_wish *w, const struct net_wish *before, size_t n)
 {
@@ -258,7 +295,10 @@ static int read_one(
 
 	key_of(w, "type", key);
 	text = spec_string(s, key);
-	w->i.type = text && !strcmp(text, "routed") ? NET_ROUTED : NET_BRIDGE;
+	w->i.type = NET_BRIDGE;
+	for (size_t i = 0; text && i < ARRAY_SIZE(types); i++)
+		if (!strcmp(types[i].word, text))
+			w->i.type = types[i].type;
 	key_of(w, "link", key);
 	text = spec_string(s, key);
 	snprintf(w->i.link, sizeof(w->i.link), "%s", text ? text : "");
@@ -275,6 +315,8 @@ static int read_one(
 	if ((r = read_filter(s, at, w)) < 0 || (r = read_addresses(s, at, w, AF_INET)) < 0 ||
 		(r = read_addresses(s, at, w, AF_INET6)) < 0 || (r = read_gateways(s, at, w)) < 0 ||
 		(r = check_gateways(at, w)) < 0 || (r = read_ports(s, at, w, before, n)) < 0)
+		return r;
+	if (w->i.type == NET_MACVLAN && (r = check_macvlan(s, at, w)) < 0)
 		return r;
 	if (w->i.mtu && w->i.mtu < MTU_IPV6 && has_family(w, AF_INET6))
 		return spec_fail(at, key, VE_E_SPEC, EINVAL, "set 1280 or more, or unset the IPv6 addresses",

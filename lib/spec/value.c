@@ -15,7 +15,7 @@ static const struct {
 	const char *remedy;
 } partly[] = {
 	{"network", "private|none", NULL, "use private or none"},
-	{"net.*.type", "bridge|routed", NULL, "use bridge or routed"},
+	{"net.*.type", "bridge|routed|macvlan", NULL, "use bridge, routed or macvlan"},
 	{"storage", "overlay", NULL, "use overlay"},
 	{"seccomp", "default", NULL, "use default"},
 	{"features", "fuse|tun", NULL, "use fuse or tun"},

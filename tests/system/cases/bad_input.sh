@@ -45,7 +45,8 @@ test_out_of_range() {
 
 test_not_yet_carried_out() {
 	refused 'net' net.eth0.vlan=5
-	refused 'macvlan' net.eth0.type=macvlan
+	refused 'phys' net.eth0.type=phys
+	refused 'net.eth0.link' net.eth0.type=macvlan
 	refused '.' network=host
 }
 

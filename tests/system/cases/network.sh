@@ -5,7 +5,7 @@
 # limit test_many_at_once 600
 # limit test_debian_12 180
 # limit test_debian_13 180
-# privileged: bridged routed reboot_keeps gone_with_stop
+# privileged: bridged routed reboot_keeps gone_with_stop macvlan macvlan_gone_with_stop
 
 # address NAME FAMILY [INTERFACE]: the first one that is not link-local, without its prefix length
 address() {
@@ -169,6 +169,193 @@ select.select([], [], [], 120)' "$four" >"$T_TMP.peer" &
 	ok vectl start web1 --wait=ready
 	reaches - "$four" || die 'not reached after the next start'
 	cleanup_ve web1
+}
+
+# ---- macvlan: on the device to the outside, which has the VEs' addresses in its list for as long as they are there
+
+outside_macvlan() { # NUMBER [ASSIGNMENT...]: web, with the address 192.0.2.NUMBER
+	local number=$1 words=() a
+	for a in type=macvlan link=outside filter=off "ipv4=192.0.2.$number/24" "ipv6=2001:db8:1::$number/64" gateway=192.0.2.2; do
+		words+=(--set "net.eth0.$a")
+	done
+	shift
+	for a; do words+=(--set "$a"); done
+	busybox_ve "web$number" "${words[@]}"
+}
+from_outside() { nsenter -t "$INTERNET" -n ping -n -q -c 1 -W 5 "$1" >/dev/null; }
+on() { bridge fdb show dev "$1" | grep "^$2 " >/dev/null; } # DEVICE MAC
+on_outside() { on outside "$1"; }
+not_outside() { ! on outside "$1"; }
+
+test_macvlan() {
+	internet_up
+	outside_macvlan 11
+	outside_macvlan 12
+	ne "$(mac web11)" "$(mac web12)" 'hardware address'
+	on_outside "$(mac web11)" || die 'it is not on the device'
+	local v hardware boot init
+	for v in 192.0.2. 2001:db8:1::; do
+		reaches web11 "${v}12" || die "web11 does not reach web12 at ${v}12"
+		reaches web12 "${v}2" || die "web12 does not reach what is outside at ${v}2"
+		from_outside "${v}11" || die "web11 is not reached from outside at ${v}11"
+	done
+	if ping -n -q -c 1 -W 1 192.0.2.11 >/dev/null; then die 'the host reaches it, and the manual says that it does not'; fi
+	# A reboot of its own keeps it, whatever the guest had made of it; a restart, too.
+	hardware=$(mac web11) boot=$(info web11 "d['boot']")
+	inside web11 'ip link set eth0 down; ip link set eth0 name wan; ip link set wan address 02:00:00:00:00:01; ip address flush dev wan'
+	try vectl exec web11 -- reboot
+	until_ 20 rebooted_to web11 $((boot + 1))
+	ok vectl wait web11 --state ready --timeout 30
+	eq "$(address web11 4) $(address web11 6) $(mac web11)" "192.0.2.11 2001:db8:1::11 $hardware" 'after a reboot'
+	from_outside 192.0.2.11 || die 'not reached after the reboot'
+	ok vectl restart web11 --wait=ready
+	eq "$(mac web11)" "$hardware" 'hardware address after a restart'
+	from_outside 2001:db8:1::11 || die 'not reached after the restart'
+	# One that it deleted the VE's own root cannot make again.
+	init=$(info web11 "d['pid']")
+	inside web11 'ip link del eth0; ip link'
+	unlike "$OUT" eth0
+	try vectl exec web11 -- reboot
+	# shellcheck disable=SC2016
+	until_ 30 sh -c '[ "$(vectl list --names --state running | grep web11)" = web11 ] &&
+		[ "$(vectl info web11 --json | python3 -c "import json, sys; print(json.load(sys.stdin)[\"ve\"][\"pid\"])")" != '"$init"' ]'
+	ok vectl wait web11 --state ready --timeout 30
+	from_outside 192.0.2.11 || die 'not reached after the guest deleted it and rebooted'
+	# Where nobody is left to delete it, it goes with its namespace.
+	# shellcheck disable=SC2046
+	kill -KILL $(pids_of web11 supervisor)
+	until_ 20 not_outside "$hardware"
+	cleanup_ve web11 web12
+	internet_down
+}
+
+# No firewall closes it, so it has to be gone when stop returns, also where a connection holds its namespace.
+test_macvlan_gone_with_stop() {
+	internet_up
+	local how hardware reader
+	outside_macvlan 11
+	hardware=$(mac web11)
+	for how in 'stop web11 --force' 'stop web11' 'exec web11 -- poweroff -f'; do
+		inside web11 'nc -l -p 4000 </dev/zero >/dev/null 2>&1 & sleep 0.5'
+		nsenter -t "$INTERNET" -n python3 -c '
+import select, socket
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+s.connect(("192.0.2.11", 4000))
+print("connected", flush=True)
+select.select([], [], [], 120)' >"$T_TMP.peer" &
+		reader=$!
+		until_ 10 grep -q connected "$T_TMP.peer"
+		python3 -c 'import select; select.select([], [], [], 0.5)'
+		from_outside 192.0.2.11 || die "not reached before vectl $how"
+		on_outside "$hardware" || die 'it is not on the device'
+		# shellcheck disable=SC2086
+		try vectl $how
+		ok vectl wait web11 --state stopped --timeout 30
+		not_outside "$hardware" || die "it is still there after vectl $how"
+		kill "$reader"
+		wait "$reader" 2>/dev/null || true
+		ok vectl start web11 --wait=ready
+	done
+	cleanup_ve web11
+	internet_down
+}
+
+test_macvlan_of_a_running_ve() {
+	internet_up
+	outside_macvlan 11
+	ok ip link add free type veth peer name free1
+	ok ip link set free up
+	ok ip link set free1 up
+	local hardware before
+	ok vectl set web11 net.lan.type=macvlan net.lan.link=free net.lan.filter=off net.lan.ipv4=198.51.100.11/24 net.lan.mtu=1400
+	like "$ERR" 'in effect: net.lan.type, net.lan.link, net.lan.filter, net.lan.ipv4, net.lan.mtu'
+	eq "$(address web11 4 lan) $(info web11 "[i['mtu'] for i in d['interfaces'] if i['name'] == 'lan'][0]")" '198.51.100.11 1400'
+	hardware=$(mac web11 lan)
+	on free "$hardware" || die 'it is not on the device'
+	ok ip address add 198.51.100.1/24 dev free1
+	reaches web11 198.51.100.1 || die 'nothing is reached by it'
+	ok vectl set web11 net.lan.ipv4=198.51.100.12/24
+	ok vectl unset web11 net.lan.mtu
+	eq "$(address web11 4 lan) $(info web11 "[i['mtu'] for i in d['interfaces'] if i['name'] == 'lan'][0]")" '198.51.100.12 1500'
+	ok vectl set web11 net.eth0.ipv4+=192.0.2.13/24
+	from_outside 192.0.2.13 || die 'the new address does not answer'
+	# It moves with a reboot, as it is by now.
+	before=$(info web11 "d['boot']")
+	try vectl exec web11 -- reboot
+	until_ 20 rebooted_to web11 $((before + 1))
+	ok vectl wait web11 --state ready --timeout 30
+	eq "$(address web11 4 lan) $(mac web11 lan)" "198.51.100.12 $hardware" 'after a reboot'
+	reaches web11 198.51.100.1 || die 'nothing is reached by it after a reboot'
+	# What cannot be leaves all as it was.
+	ok ip link add br9 type bridge
+	ok ip link add port9 type veth peer name port9a
+	ok ip link set port9 up
+	ok ip link set port9 master br9
+	fails 1 vectl set web11 net.bad.type=macvlan net.bad.link=port9 net.bad.filter=off
+	like "$ERR" 'net.bad: a macvlan on port9: .*: it is a port of a bridge or a bond'
+	fails 1 vectl set web11 net.bad.type=macvlan net.bad.link=none9 net.bad.filter=off
+	like "$ERR" 'none9: this host has no such device: set net.IF.link to one that there is: .*outside'
+	fails 1 vectl get web11 net.bad.link
+	ok ip link del port9
+	ok ip link del br9
+	ok vectl set web11 net.lan.link=outside
+	like "$ERR" 'waits for the next start: .*net.lan.link'
+	ok vectl set web11 net.lan.link=free
+	ok vectl unset web11 net.lan
+	eq "$(info web11 "sorted(i['name'] for i in d['interfaces'])")" '["eth0", "lo"]'
+	! on free "$hardware" || die 'it is still on the device'
+	from_outside 192.0.2.11 || die 'the other one went with it'
+	cleanup_ve web11
+	ok ip link del free
+	internet_down
+}
+
+test_macvlan_that_cannot_be() {
+	local all=(net.eth0.type=macvlan net.eth0.link=down9 net.eth0.filter=off) words=() a
+	for a in "${all[@]}"; do words+=(--set "$a"); done
+	refused() { # PATTERN ASSIGNMENT...
+		local pattern=$1 sets=() b
+		shift
+		for b; do sets+=(--set "$b"); done
+		fails 2 vectl create web1 --image busybox "${sets[@]}"
+		like "$ERR" "$pattern"
+	}
+	refused 'net.eth0.filter: a macvlan has no end on the host, so nothing keeps its guest .*: set net.eth0.filter=off if' "${all[@]:0:2}"
+	refused 'net.eth0.filter: a macvlan has no end' "${all[@]:0:2}" net.eth0.filter=ra
+	refused 'net.eth0.link: not set, and an interface of type macvlan is on a device' "${all[0]}" "${all[2]}"
+	refused 'net.eth0.rate_in: a macvlan has no end on the host where' "${all[@]}" net.eth0.rate_in=10m
+	refused 'net.eth0.rate_out: a macvlan has no end on the host where' "${all[@]}" net.eth0.rate_out=10m
+	refused 'net.eth0.ports: a macvlan has no end on the host where' "${all[@]}" net.eth0.ipv4=192.0.2.7/24 net.eth0.ports=80:80
+	refused 'net.eth0.ipv4: auto is an address of vectl.s own network' "${all[@]}" net.eth0.ipv4=auto
+	ok vectl create web1 --image busybox "${words[@]}" --set net.eth0.ipv4=192.0.2.7/24
+	starts_not() { # PATTERN
+		fails 1 vectl start web1
+		like "$ERR" "$1"
+		eq "$(vectl list --names --state running)" '' 'running'
+	}
+	starts_not 'down9: this host has no such device: (set net.IF.link to one that there is|this host has none)'
+	ok ip link add down9 type veth peer name down9a
+	starts_not 'down9: the device is down: ip link set down9 up'
+	ok ip link set down9 up
+	ok vectl set web1 net.eth0.mtu=9000
+	starts_not 'down9: its MTU is 1500, and net.IF.mtu of the interface on it 9000'
+	ok vectl unset web1 net.eth0.mtu
+	ok vectl set web1 net.eth0.mac="$(cat /sys/class/net/down9/address)"
+	starts_not 'another one on that device has its hardware address'
+	ok vectl unset web1 net.eth0.mac
+	ok vectl set web1 net.eth0.link=lo
+	starts_not 'lo: no Ethernet device'
+	ok vectl set web1 net.eth0.link=down9
+	ok ip link add br9 type bridge
+	ok ip link set down9 master br9
+	starts_not 'macvlan.*it is a port of a bridge or a bond'
+	ok ip link set down9 nomaster
+	ok vectl start web1 --wait=ready
+	on down9 "$(mac web1)" || die 'it is not on the device'
+	cleanup_ve web1
+	ok ip link del br9
+	ok ip link del down9
 }
 
 test_start_that_fails() {
