@@ -166,6 +166,13 @@ static int console(void)
 	return bind_at(v.tty, "", v.dev, "console");
 }
 
+/* That of the minimal root, which is the host's network namespace's as the VE is. */
+static int bind_sys(void)
+{
+	close(TRY("sys", folder_at(v.root, "sys")));
+	return bind_at(AT_FDCWD, "/sys", v.root, "sys");
+}
+
 static int mount_step(const struct wire_step *s)
 {
 	const char *type = wire_string(plan, s, 0), *target = wire_string(plan, s, 1);
@@ -476,6 +483,8 @@ static int init_step(const struct wire_step *s, struct boot *b)
 		return show_place(s, &(struct inside){v.root, v.proc, MIN_ROOT}, v.dev);
 	case OP_LIVE_PLACES:
 		return show_live_places(&(struct inside){v.root, v.proc, MIN_ROOT}, v.dev);
+	case OP_BIND_SYS:
+		return bind_sys();
 	case OP_BIND_RUN_HOST:
 		return bind_run_host();
 	case OP_BOOT_ID:

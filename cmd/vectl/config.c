@@ -264,7 +264,7 @@ int verb_set(struct cli *cli, int argc, char **argv)
 		return cli_fail(cli);
 	r = cli_changed(cli, ve, argv + optind + 1);
 	for (char **a = argv + optind + 1; !r && *a; a++)
-		if (!strncmp(*a, "privileged=", 11)) {
+		if (!strncmp(*a, "privileged=", 11) || !strncmp(*a, "network=", 8)) {
 			cli_say_lost(cli, ve);
 			break;
 		}

@@ -184,7 +184,8 @@ static void print_info(yajl_val ve)
 	printf(": %s%s\n", state ? state : "?",
 		json_true(json_at(ve, "stale")) ? " (a crash left something behind)" : "");
 	print_rows(ve, state && !strcmp(state, ve_state_name(VE_STOPPED)));
-	print_sentences("Privileged, and so", lost);
+	print_sentences(
+		json_true(json_at(ve, "privileged")) ? "Privileged, and so" : "On the host's network, and so", lost);
 	print_sentences("Notes", notes);
 	if (!is_empty(spec)) {
 		fputs("\nSpec\n", stdout);

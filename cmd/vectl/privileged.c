@@ -24,13 +24,24 @@ static void note_wrapped(struct cli *cli, const char *text)
 	free(lines);
 }
 
-/* What a privileged VE is without, said when it is made so: lines on stderr, or a member of the result. */
+static int is_set_to(struct ve *ve, const char *key, const char *wanted)
+{
+	char *value cleanup_text = NULL;
+
+	return ve_get(ve, key, &value) >= 0 && !strcmp(value, wanted);
+}
+
+/*
+ * What a VE that is privileged, or on the host's network, is without, said when it is made so: lines on stderr, or a
+ * member of the result.
+ */
 void cli_say_lost(struct cli *cli, struct ve *ve)
 {
-	char *text cleanup_text = NULL, *list cleanup_text = NULL, *value cleanup_text = NULL;
+	char *text cleanup_text = NULL, *list cleanup_text = NULL;
 	size_t size;
 
-	if (ve_get(ve, "privileged", &value) < 0 || strcmp(value, "true") != 0 || ve_info_json(ve, &text) < 0)
+	int privileged = is_set_to(ve, "privileged", "true");
+	if ((!privileged && !is_set_to(ve, "network", "host")) || ve_info_json(ve, &text) < 0)
 		return;
 	yajl_val document cleanup_json = json_read(cli, text);
 	yajl_val lost = document ? json_at(json_at(document, "ve"), "lost") : NULL;
@@ -45,7 +56,7 @@ void cli_say_lost(struct cli *cli, struct ve *ve)
 			cli_add_to_result(cli, "lost", list);
 		return;
 	}
-	cli_note(cli, "%s: privileged, and so:", ve_name(ve));
+	cli_note(cli, "%s: %s, and so:", ve_name(ve), privileged ? "privileged" : "on the host's network");
 	for (size_t i = 0; i < json_size(lost); i++)
 		note_wrapped(cli, json_text(YAJL_GET_ARRAY(lost)->values[i]));
 }

@@ -518,6 +518,16 @@ int net_look(struct ve *ve, const struct spec *s, struct net_interface **ret, st
 	return interfaces_of(w, n, ret, e);
 }
 
+const char *const net_shared_losses[] = {
+	"whatever listens on the host's 127.0.0.1 and ::1 can be reached by every program in the VE",
+	"so can the host's abstract Unix sockets, which have no mode: what does not ask who connects obeys the VE",
+	"programs in the VE can take any free port from 1024 on (net.ipv4.ip_unprivileged_port_start), before the "
+	"host's",
+	"they see the host's interfaces, addresses and connections, and speak from its addresses, unfiltered and "
+	"uncounted",
+	NULL,
+};
+
 /* ---- specs */
 
 static int lacks(const char *path, const char *text, void *arg)

@@ -67,6 +67,9 @@ int net_same(const struct spec *a, const struct spec *b);
 /* Writes the host's default network into the spec of a new VE that says nothing of its own. */
 int net_defaults(struct ve_host *host, struct spec *s, struct error *e);
 
+/* What a VE with network=host is without: sentences for the user, NULL-terminated. */
+extern const char *const net_shared_losses[];
+
 /* As programs without a library take it. */
 void net_ip(const struct net_address *a, struct veth_ip *ret);
 

@@ -16,15 +16,20 @@ struct resolver {
 	char server[SERVERS_MAX][NET_ADDRESS_TEXT];
 	char search[SEARCH_MAX][WORD_MAX];
 	size_t nservers, nsearch;
+	int shares; /* the host's loopback is the guest's */
 };
 
-/* A loopback is the guest's own, and a scope names a link of the host's. */
+/* A loopback is mostly the guest's own, and a scope names a link of the host's. */
 static void add_server(struct resolver *r, const char *word)
 {
 	struct net_address a;
 	if (r->nservers == SERVERS_MAX || strchr(word, '/') || net_address_parse(word, &a))
 		return;
 	static const unsigned char loopback6[16] = {[15] = 1}, none[16];
+	if (r->shares) {
+		net_address_text(&a, 0, r->server[r->nservers++]);
+		return;
+	}
 	if (a.family == AF_INET ? a.byte[0] == 127 || a.byte[0] == 0
 				: !memcmp(a.byte, loopback6, 16) || !memcmp(a.byte, none, 16))
 		return;
@@ -93,6 +98,7 @@ int resolver_text(const char *etc, const char *resolved, const struct spec *s, c
 	const char *const *servers = spec_list(s, "dns.servers"), *const *search = spec_list(s, "dns.search");
 	if (!r)
 		return -ENOMEM;
+	r->shares = !strcmp(spec_string(s, "network"), "host");
 	if (!servers && etc)
 		read_text(etc, r);
 	/* Nothing but a stub: whom that asks in its turn. */

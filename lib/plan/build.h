@@ -47,6 +47,7 @@ void plan_guest_open(struct builder *b);
 void plan_guest_attach(struct builder *b);
 void plan_first_boot_open(struct builder *b);
 void plan_first_boot(struct builder *b);
+int plan_shares_network(const struct builder *b);
 int plan_has_links(const struct builder *b); /* the VE has, or may get, interfaces of vectl's making */
 void plan_network_host(struct builder *b);
 void plan_links(struct builder *b);

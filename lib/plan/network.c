@@ -19,6 +19,12 @@ int plan_has_links(const struct builder *b)
 	return !strcmp(spec_string(b->in->spec, "network"), "private");
 }
 
+/* It has the host's network namespace, over which its root has no say. */
+int plan_shares_network(const struct builder *b)
+{
+	return !strcmp(spec_string(b->in->spec, "network"), "host");
+}
+
 static void bridge(struct builder *b, const struct net_interface *i)
 {
 	const struct net_own *own = i->managed ? b->in->own : NULL;
@@ -203,7 +209,7 @@ void plan_networkd(struct builder *b)
 void plan_resolver(struct builder *b)
 {
 	if (!b->in->resolver) {
-		if (b->in->ninterfaces)
+		if (b->in->ninterfaces || plan_shares_network(b))
 			plan_note(b, "%s", NET_RESOLVER_NOTE);
 		return;
 	}

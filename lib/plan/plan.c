@@ -215,7 +215,7 @@ static void entrant_part(struct builder *b)
 	int64_t fresh = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 	if (plan_has_links(b))
 		plan_add(b, OP_JOIN_NETWORK);
-	else
+	else if (!plan_shares_network(b))
 		fresh |= CLONE_NEWNET;
 	plan_add(b, OP_TIME_NAMESPACE);
 	plan_add(b, OP_CLONE_INIT)->n[0] = fresh;
@@ -274,6 +274,12 @@ static void init_mounts(struct builder *b)
 		/* Whole ones, which may be written, are not left lying in a VE whose root is the host's. */
 		if (privileged(b) && strstr(mounts[i].target, ".vectl"))
 			continue;
+		/* The kernel lets nobody mount it who has no say over the network namespace whose devices it shows. */
+		if (plan_shares_network(b) && !strcmp(mounts[i].type, "sysfs")) {
+			if (!strcmp(mounts[i].target, "sys"))
+				plan_add(b, OP_BIND_SYS);
+			continue;
+		}
 		s = plan_add(b, OP_MOUNT);
 		plan_set_text(b, s, 0, "%s", mounts[i].type);
 		plan_set_text(b, s, 1, "%s", mounts[i].target);
@@ -383,7 +389,8 @@ static void init_part(struct builder *b)
 	plan_add(b, OP_BECOME_ROOT);
 	init_mounts(b);
 	plan_hostname(b);
-	plan_add(b, OP_LOOPBACK);
+	if (!plan_shares_network(b))
+		plan_add(b, OP_LOOPBACK);
 	plan_network_inside(b);
 	plan_add(b, OP_KEYRING);
 	plan_rlimits(b);

@@ -113,7 +113,8 @@ enum plan_actor {
 		"let n0 bits a second through s0 to the VE, and from it n1 by way of s1; 0: all")                      \
 	X(LIVE_LINKS, INIT, "live-links", "at a reboot: interfaces as they were set while the VE ran")                 \
 	X(PARENT, CALLER, "parent", "make sure of the device s0, for macvlans of MTU n0{0=0, whatever it has}")        \
-	X(MACVLAN, KEEPER, "macvlan", "make s1 (m1) in the VE, a macvlan on the device s0")
+	X(MACVLAN, KEEPER, "macvlan", "make s1 (m1) in the VE, a macvlan on the device s0")                            \
+	X(BIND_SYS, INIT, "bind-sys", "show the host's /sys, read-only")
 
 /* The numbers of the trees that OPEN_LAYER clones. */
 enum plan_layer { LAYER_DISK, LAYER_IMAGE, LAYER_FIRST_BOOT = 14, LAYER_CREDENTIALS = 15 };

@@ -243,11 +243,13 @@ static void write_all_pending(struct json_writer *w, struct ve *ve, const struct
 	jw_end(w);
 }
 
-static void write_userns(struct json_writer *w, const struct id_range *ids, int privileged)
+static void write_userns(struct json_writer *w, const struct id_range *ids, int privileged, int shares_network)
 {
 	jw_bool(w, "privileged", privileged);
 	jw_array(w, "lost");
 	for (const char *const *l = confine_privileged_losses; privileged && *l; l++)
+		jw_string(w, NULL, *l);
+	for (const char *const *l = net_shared_losses; shares_network && *l; l++)
 		jw_string(w, NULL, *l);
 	jw_end(w);
 	if (privileged) {
@@ -346,7 +348,8 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	write_identity(w, s, ve);
 	int same_id = write_machine_id(w, ve);
 	write_processes(w, &rt);
-	write_userns(w, &ids, rt.alive ? rt.privileged : spec_integer(s, "privileged", 0) != 0);
+	write_userns(w, &ids, rt.alive ? rt.privileged : spec_integer(s, "privileged", 0) != 0,
+		!strcmp(spec_string(s, "network"), "host"));
 	if (rt.alive && rt.init)
 		links_json(rt.init, w, "interfaces");
 	traffic_json(ve->host, ve->name, w, "traffic");

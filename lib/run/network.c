@@ -33,7 +33,7 @@ int network_of(struct ve *ve, const struct spec *s, int take, struct network *re
 	n.n = (size_t)r;
 	/* Also where no interface is on it: the firewall's rules are one for all VEs of a root. */
 	r = n.n ? net_own(ve->host, &n.own, e) : 0;
-	if (r >= 0 && n.n)
+	if (r >= 0 && (n.n || !strcmp(spec_string(s, "network"), "host")))
 		r = net_resolver(ve->host, s, &n.resolver, e);
 	if (r < 0) {
 		network_free_p(&n);

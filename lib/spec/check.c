@@ -52,18 +52,24 @@ static int check_capabilities(const struct spec *s, const struct place *at, cons
 	return 0;
 }
 
+static int is_host_network(const struct spec *s)
+{
+	const char *network = spec_string(s, "network");
+
+	return network && !strcmp(network, "host");
+}
+
 /* ---- sysctls: the form of the key says what is of a namespace; here, whether the VE has that namespace itself */
 
 static int check_sysctl(const struct spec *s, const struct place *at, const struct value *v)
 {
-	const char *network = spec_string(s, "network");
 	static const char *const users[] = {"sysctl.user.", "sysctl.kernel.pid_max", "sysctl.kernel.ns_last_pid"};
 	size_t i;
 
 	if (strlen(v->path) > 200)
 		return spec_fail(
 			at, v->path, VE_E_SPEC, E2BIG, "check its name", "%.64s...: the name is too long", v->path);
-	if (!strncmp(v->path, "sysctl.net.", 11) && network && !strcmp(network, "host"))
+	if (!strncmp(v->path, "sysctl.net.", 11) && is_host_network(s))
 		return spec_fail(at, v->path, VE_E_SPEC, EINVAL,
 			"set it on the host, or give the VE a network of its own",
 			"%s: with network=host it is the host's", v->path);
@@ -98,6 +104,32 @@ static int check_variable(const struct spec *s, const struct place *at, const st
 	return 0;
 }
 
+/* ---- the host's network: what would let the VE do more there than any user of the host's could */
+
+static int check_network(const struct spec *s, const struct place *at, const struct value *v)
+{
+	if (!is_host_network(s) || !spec_integer(s, "privileged", 0))
+		return 0;
+	return spec_fail(at, v->path, VE_E_SPEC, EINVAL, "leave network private, or set privileged=false",
+		"network: a privileged VE with the host's network could change it as the host's root can");
+}
+
+/* One that somebody made and gave to nobody is everybody's who has this device (tun_not_capable of the kernel). */
+static int check_tun(const struct spec *s, const struct place *at, const struct value *v)
+{
+	static const char *const devices[] = {"/dev/net/tun", "/dev/vhost-net"};
+	int refused = 0;
+
+	for (size_t i = 0; v->items && v->items[i]; i++)
+		refused |= !strcmp(v->items[i], "tun");
+	for (size_t i = 0; !v->items && i < ARRAY_SIZE(devices); i++)
+		refused |= !strcmp(v->text, devices[i]);
+	if (!refused || !is_host_network(s))
+		return 0;
+	return spec_fail(at, v->path, VE_E_SPEC, EINVAL, "take it away, or leave network private",
+		"%s: with network=host the VE could take the host's own tunnels by it", v->path);
+}
+
 /* ---- devices: the other keys say something about a path */
 
 static int check_device(const struct spec *s, const struct place *at, const struct value *v)
@@ -122,6 +154,9 @@ static const struct {
 	{"caps.drop", check_capabilities},
 	{"sysctl.*", check_sysctl},
 	{"env.*", check_variable},
+	{"network", check_network},
+	{"features", check_tun},
+	{"device.*.path", check_tun},
 	{"device.*.mode", check_device},
 	{"device.*.uid", check_device},
 	{"device.*.gid", check_device},

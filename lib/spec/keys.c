@@ -63,7 +63,7 @@ const struct spec_key spec_keys[] = {
 	{"disk.size", SPEC_SIZE, U, 1 << 20, COUNT_TOP, NULL, NULL, "Quota on what the VE writes."},
 	{"disk.inodes", SPEC_COUNT, U, 1, COUNT_TOP, NULL, NULL, "Quota on files that the VE makes."},
 	{"storage", SPEC_ENUM, 0, 0, 0, "overlay|btrfs|loop|dir", "overlay", "How the VE's disk is kept."},
-	{"network", SPEC_ENUM, 0, 0, 0, "private|none|host", "private", "private: a network namespace of its own; none: one with loopback alone; host: the host's."},
+	{"network", SPEC_ENUM, 0, 0, 0, "private|none|host", "private", "private: a network namespace of its own; none: one with loopback alone; host: the host's, which the VE can use, and not change; see vectl-network(7)."},
 	{"net.*.type", SPEC_ENUM, 0, 0, 0, "bridge|routed|macvlan|phys", NULL, "bridge, which is meant when it is not set: a port of a bridge. routed: no bridge, but a route of the host's for each address. macvlan: on a device of the host's, unfiltered, so with filter=off alone; see vectl-network(7)."},
 	{"net.*.link", SPEC_STRING, 0, 0, 15, NULL, NULL, "The host's bridge; of type macvlan, the device that it is on; of type routed, the device whose neighbours the host answers for the VE's addresses. Not set: vectl's own network, see vectl.conf(5)."},
 	{"net.*.mac", SPEC_STRING, 0, 0, 17, NULL, NULL, "Its hardware address. Not set: made from the VE's uuid and the interface's name."},

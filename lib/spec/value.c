@@ -14,7 +14,6 @@ static const struct {
 	const char *wrong;   /* NULL: the general words */
 	const char *remedy;
 } partly[] = {
-	{"network", "private|none", NULL, "use private or none"},
 	{"net.*.type", "bridge|routed|macvlan", NULL, "use bridge, routed or macvlan"},
 	{"storage", "overlay", NULL, "use overlay"},
 	{"seccomp", "default", NULL, "use default"},

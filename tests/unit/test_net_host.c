@@ -379,6 +379,8 @@ Test(net_host, resolver)
 	expect_resolver(stub, "nameserver 192.0.2.53\n", "", "nameserver 192.0.2.53\nsearch lan\n");
 	expect_resolver("nameserver ::1\n", "nameserver 127.0.0.1\n", "", NULL);
 	expect_resolver(stub, NULL, "", NULL);
+	/* On the host's own network its loopback is the VE's. */
+	expect_resolver(stub, "nameserver 192.0.2.53\n", "network=host", "nameserver 127.0.0.53\nsearch lan\n");
 	expect_resolver(NULL, NULL, "", NULL);
 	expect_resolver("", "", "dns.search=x.example", NULL);
 	expect_resolver("nameserver fe80::1%eth0\nnameserver fe80::1\nnameserver nonsense\nnameserver 10.0.0.1/8\n"

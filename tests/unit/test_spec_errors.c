@@ -62,9 +62,6 @@ Test(spec_errors, parse_errors)
 		{"{\"format\":1,\"privileged\":\"false\"}", VE_E_SPEC,
 			"ve.json:1:26: privileged: wrong type: true or false is expected, and this is a string",
 			"correct the value"},
-		{"{\"format\":1,\"network\":\"host\"}", VE_E_UNSUPPORTED,
-			"ve.json:1:23: network: `host` is known, but not carried out by this version",
-			"use private or none"},
 		{"{\"format\":1,\"network\":\"hst\"}", VE_E_SPEC,
 			"ve.json:1:23: network: `hst` is not private, none or host", "correct the value"},
 		{"{\"format\":1,\"seccomp\":\"/etc/x\"}", VE_E_UNSUPPORTED,
@@ -239,8 +236,6 @@ Test(spec_errors, assignment_errors)
 		{"stop.signal=RTMIN+", VE_E_SPEC, "set stop.signal", "`RTMIN+` is not a signal"},
 		{"stop.signal=SIGFOO", VE_E_SPEC, "set stop.signal", "`SIGFOO` is not a signal"},
 		{"privileged=maybe", VE_E_SPEC, "set privileged", "`maybe` is not true or false"},
-		{"network=host", VE_E_UNSUPPORTED, "set network",
-			"`host` is known, but not carried out by this version"},
 		{"labels.=x", VE_E_SPEC, "set labels.", "there is no such key"},
 	};
 	cleanup_spec struct spec *s = spec_new();
