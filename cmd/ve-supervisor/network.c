@@ -86,6 +86,7 @@ int make_link(const struct wire_step *s, struct boot *b)
 		.name = wire_string(plan, s, 1),
 		.mtu = s->n[0],
 		.netns = b->netns,
+		.vlan = (uint16_t)(s->n[2] >> LINK_VLAN_SHIFT),
 		.filtered = (s->n[2] & LINK_FILTERED) != 0,
 		.loopback = (s->n[2] & LINK_LOOPBACK) != 0};
 	const char *bridge = wire_string(plan, s, 2);

@@ -111,21 +111,30 @@ int net_bridge_make(const char *name, const char *const *addresses, struct error
 	return net_forwarding(ipv6, e);
 }
 
-int net_bridge_check(const char *name, struct error *e)
+int net_bridge_check(const char *name, unsigned vlan, struct error *e)
 {
 	cleanup_rtnl struct rtnl rtnl = {0};
-	char kind[16];
-	uint32_t index;
+	struct rtnl_link l;
+	char remedy[128];
 	int r = rtnl_open(&rtnl);
 	if (!r)
-		r = rtnl_find(&rtnl, name, &index, kind);
+		r = rtnl_look(&rtnl, name, &l);
 	if (r == -ENODEV)
 		return error_set(e, VE_E_HOST, ENODEV, tried,
 			"make it: ip link add NAME type bridge; or name another as net.IF.link",
 			"%s: this host has no such bridge", name);
 	if (r)
 		return failed(e, r, name, "look for the bridge");
-	return strcmp(kind, "bridge") ? no_bridge(e, name, kind) : 0;
+	if (strcmp(l.kind, "bridge"))
+		return no_bridge(e, name, l.kind);
+	if (!vlan || l.keeps_vlans)
+		return 0;
+	if (l.has_vlans)
+		FORMAT(remedy, "ip link set %s type bridge vlan_filtering 1", name);
+	else
+		FORMAT(remedy, "this kernel lacks CONFIG_BRIDGE_VLAN_FILTERING: use a bridge for each VLAN");
+	return error_set(e, VE_E_HOST, EOPNOTSUPP, tried, remedy,
+		"%s: the bridge does not keep VLANs apart (vlan_filtering), and net.IF.vlan is %u", name, vlan);
 }
 
 /* ---- parents of macvlans */

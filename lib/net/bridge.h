@@ -10,8 +10,8 @@
  * already. A device of that name that is no bridge: -EEXIST.
  */
 int net_bridge_make(const char *name, const char *const *addresses, struct error *e);
-/* Of the administrator's: that there is one. -ENODEV, VE_E_HOST. */
-int net_bridge_check(const char *name, struct error *e);
+/* Of the administrator's: that there is one; with `vlan` not 0 one that keeps VLANs apart. -ENODEV, VE_E_HOST. */
+int net_bridge_check(const char *name, unsigned vlan, struct error *e);
 
 /*
  * A device of the host's that macvlans can be on: there, an Ethernet one, up, and of no smaller MTU than theirs (0:

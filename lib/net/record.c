@@ -5,6 +5,7 @@
  *
  *	interface NAME HOST LINK TYPE MANAGED MAC FILTER	LINK "-": none
  *	link MTU RATE_IN RATE_OUT
+ *	vlan ID
  *	address ADDRESS/PREFIX
  *	gateway ADDRESS/PREFIX
  *	port tcp|udp ADDRESS|- FIRST LAST TO
@@ -30,6 +31,8 @@ static void write_interface(FILE *f, const struct net_interface *i)
 		*i->link ? i->link : "-", i->type, i->managed, m[0], m[1], m[2], m[3], m[4], m[5], i->filter);
 	if (i->mtu || i->rate_in || i->rate_out)
 		fprintf(f, "link %u %" PRIu64 " %" PRIu64 "\n", i->mtu, i->rate_in, i->rate_out);
+	if (i->vlan)
+		fprintf(f, "vlan %u\n", i->vlan);
 	for (unsigned k = 0; k < i->ngateways; k++) {
 		fputs("gateway ", f);
 		write_address(f, &i->gateway[k]);
@@ -145,6 +148,9 @@ static int read_line(const char *line, struct net_interface *all, size_t *n)
 				       !line[end]
 			       ? 0
 			       : -EBADMSG;
+	if (!strncmp(line, "vlan ", 5))
+		return sscanf(line, "vlan %u%n", &i->vlan, &end) == 1 && !line[end] && i->vlan <= VLAN_LAST ? 0
+													    : -EBADMSG;
 	if (!strncmp(line, "port ", 5) && i->nports < NET_PORTS_MAX)
 		return read_port(line, &i->port[i->nports++]);
 	return -EBADMSG;

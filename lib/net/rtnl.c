@@ -55,6 +55,18 @@ int rtnl_talk(struct rtnl *r, struct nlmsghdr *h)
 	return answer(r, NULL, NULL);
 }
 
+static void look_at_bridge(const struct nlattr *data, struct rtnl_link *l)
+{
+	const struct nlattr *a;
+	mnl_attr_for_each_nested(a, data)
+	{
+		if (mnl_attr_get_type(a) == IFLA_BR_VLAN_PROTOCOL)
+			l->has_vlans = 1; /* a kernel without says that no bridge filters, but not this */
+		if (mnl_attr_get_type(a) == IFLA_BR_VLAN_FILTERING)
+			l->keeps_vlans = mnl_attr_get_u8(a);
+	}
+}
+
 static int on_link(const struct nlmsghdr *h, void *arg)
 {
 	struct rtnl_link *l = arg;
@@ -67,8 +79,13 @@ static int on_link(const struct nlmsghdr *h, void *arg)
 			l->mtu = mnl_attr_get_u32(a);
 		if (mnl_attr_get_type(a) != IFLA_LINKINFO)
 			continue;
-		mnl_attr_for_each_nested(k, a) if (mnl_attr_get_type(k) == IFLA_INFO_KIND)
-			snprintf(l->kind, sizeof l->kind, "%s", mnl_attr_get_str(k));
+		mnl_attr_for_each_nested(k, a)
+		{
+			if (mnl_attr_get_type(k) == IFLA_INFO_KIND)
+				snprintf(l->kind, sizeof l->kind, "%s", mnl_attr_get_str(k));
+			if (mnl_attr_get_type(k) == IFLA_INFO_DATA && !strcmp(l->kind, "bridge"))
+				look_at_bridge(k, l);
+		}
 	}
 	return MNL_CB_OK;
 }

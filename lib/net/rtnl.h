@@ -28,6 +28,7 @@ struct rtnl_link {
 	uint32_t index, flags, mtu;
 	int type; /* ARPHRD_... */
 	char kind[16];
+	int has_vlans, keeps_vlans; /* of a bridge: the kernel can, and it does, keep VLANs apart (vlan_filtering) */
 };
 int rtnl_look(struct rtnl *r, const char *name, struct rtnl_link *ret); /* -ENODEV: there is none */
 /* Of a link, by name: its index, and its kind ("bridge", "veth", "" for a device without). -ENODEV: there is none. */

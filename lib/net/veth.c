@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/neighbour.h>
@@ -111,6 +112,35 @@ static int close_port(int fd, uint32_t index)
 	return netlink_send(fd, &n);
 }
 
+static void vlan_info(struct netlink *n, uint16_t vlan, unsigned flags)
+{
+	const struct bridge_vlan_info i = {.vid = vlan, .flags = (uint16_t)flags};
+	netlink_put(n, IFLA_BRIDGE_VLAN_INFO, &i, sizeof i);
+}
+
+/* Out of the VLANs that the bridge gives a new port, whichever they are, and into that one, untagged both ways. */
+static int set_vlan(int fd, uint32_t index, uint16_t vlan)
+{
+	struct netlink n = {0};
+	for (int turn = 0; turn < 2; turn++) {
+		struct ifinfomsg *i = netlink_request(&n, turn ? RTM_SETLINK : RTM_DELLINK, 0, sizeof *i);
+		i->ifi_family = AF_BRIDGE;
+		i->ifi_index = (int)index;
+		struct rtattr *spec = netlink_nest(&n, IFLA_AF_SPEC);
+		if (turn)
+			vlan_info(&n, vlan, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
+		else {
+			vlan_info(&n, 1, BRIDGE_VLAN_INFO_RANGE_BEGIN);
+			vlan_info(&n, VLAN_LAST, BRIDGE_VLAN_INFO_RANGE_END);
+		}
+		netlink_end(&n, spec);
+		int r = netlink_send(fd, &n);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 /* Connections to a port published on 127.0.0.1 leave by this link; the firewall lets nobody in for 127.0.0.0/8. */
 int veth_set_loopback(int fd, uint32_t index, int on)
 {
@@ -139,6 +169,7 @@ int veth_make(int fd, const struct veth *v, uint32_t *ret_index, uint32_t *ret_p
 	int r = netlink_send(fd, &n);
 	if (r || (r = netlink_find_link(fd, v->host, &index, ret_peer)) || (r = veth_silence(fd, index)) ||
 		(v->master && (r = close_port(fd, index))) ||
+		(v->master && v->vlan && (r = set_vlan(fd, index, v->vlan))) ||
 		(v->master && v->filtered && (r = veth_set_filtered(fd, index, v->mac, 1))) ||
 		(v->loopback && (r = veth_set_loopback(fd, index, 1))))
 		return r;

@@ -14,9 +14,11 @@ struct veth_ip {
 int veth_parse_ip(const char *text, struct veth_ip *ret); /* "10.0.0.2/24"; without a length: all bits */
 void veth_link_local(const unsigned char mac[6], struct veth_ip *ret);
 
+enum { VLAN_LAST = 4094 };
 struct veth {
 	const char *host, *name; /* the host's end; the one in the VE */
 	uint32_t master, mtu;    /* 0: none; the kernel's */
+	uint16_t vlan;           /* the only one of the bridge's that the port is in; 0: as the bridge has it */
 	unsigned char mac[6];    /* inside */
 	int netns;               /* the VE's, where the other end is born */
 	int filtered, loopback;  /* a bridge's port that learns nothing; the host's 127.0.0.1 may leave here */

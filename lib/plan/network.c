@@ -33,6 +33,7 @@ static void bridge(struct builder *b, const struct net_interface *i)
 	struct plan_step *s = plan_add(b, OP_BRIDGE);
 	plan_set_text(b, s, 0, "%s", i->link);
 	s->n[0] = own != NULL;
+	s->n[1] = i->vlan;
 	if (!own)
 		return;
 	net_address_text(&own->ipv4, 1, text[0]);
@@ -66,7 +67,8 @@ void plan_network_host(struct builder *b)
 		}
 		links[n++] = i->host;
 		for (size_t j = 0; j < k; j++)
-			seen |= b->in->interfaces[j].type == i->type && !strcmp(b->in->interfaces[j].link, i->link);
+			seen |= b->in->interfaces[j].type == i->type && !b->in->interfaces[j].vlan == !i->vlan &&
+				!strcmp(b->in->interfaces[j].link, i->link);
 		if (i->type == NET_BRIDGE && !seen)
 			bridge(b, i);
 	}
@@ -150,7 +152,8 @@ void plan_links(struct builder *b)
 		s->n[1] = mac_number(i->mac);
 		s->n[2] = (i->type == NET_BRIDGE ? LINK_BRIDGED : 0) |
 			  (i->type == NET_BRIDGE && i->filter & NET_FILTER_MAC ? LINK_FILTERED : 0) |
-			  (i->type == NET_ROUTED && i->nports ? LINK_LOOPBACK : 0);
+			  (i->type == NET_ROUTED && i->nports ? LINK_LOOPBACK : 0) |
+			  (i->vlan ? LINK_VLAN | (int64_t)i->vlan << LINK_VLAN_SHIFT : 0);
 		rate(b, i);
 		if (i->type == NET_ROUTED)
 			routed(b, i);

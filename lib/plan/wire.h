@@ -98,8 +98,8 @@ enum plan_actor {
 	X(FORWARDING, CALLER, "forwarding", "make sure that the host forwards packets")                                \
 	X(NETWORK_NAMESPACE, KEEPER, "network-namespace", "make the VE's network namespace")                           \
 	X(LINK, KEEPER, "link",                                                                                        \
-		"make the link s0 and its other end s1 (m1) in the VE{2&1, on the bridge }s2{2&2, which "              \
-		"learns no other address there}{2&4, and let the host's loopback through}")                            \
+		"make the link s0 and its other end s1 (m1) in the VE{2&1, on the bridge }s2{2&8, in one VLAN alone}"  \
+		"{2&2, which learns no other address there}{2&4, and let the host's loopback through}")                \
 	X(LINK_ADDRESS, KEEPER, "link-address", "give the host's end s0 the address s1")                               \
 	X(LINK_ROUTE, KEEPER, "link-route", "route s1 to s0")                                                          \
 	X(JOIN_NETWORK, ENTRANT, "join-network",                                                                       \
@@ -128,7 +128,8 @@ enum plan_op {
 
 enum on_exit_policy { ON_EXIT_RESTART = 1, ON_EXIT_RESTART_FAILED = 2 };
 
-enum link_flags { LINK_BRIDGED = 1, LINK_FILTERED = 2, LINK_LOOPBACK = 4 };
+enum link_flags { LINK_BRIDGED = 1, LINK_FILTERED = 2, LINK_LOOPBACK = 4, LINK_VLAN = 8 };
+enum { LINK_VLAN_SHIFT = 16 /* its number */ };
 enum attach_flags { ATTACH_IDMAP = 1, ATTACH_RECURSIVE = 2 };
 enum { PLAN_MOUNTS_MAX = 64, PLAN_DEVICES_MAX = 32 };
 /* Numbers of mounts and devices in the minimal root: the plan's first; while one takes another's place both are there.

@@ -115,7 +115,7 @@ static int has_interface(const struct spec *s, const char *name)
 /* Of an interface that is there. */
 static int has_to_wait(const struct spec *running, const struct spec *to, const char *name)
 {
-	static const char *const fixed[] = {"type", "link", "mac"};
+	static const char *const fixed[] = {"type", "link", "mac", "vlan"};
 	char key[48];
 	if (!has_interface(running, name) || !has_interface(to, name))
 		return 0;
@@ -302,7 +302,7 @@ static int prepare_host(const struct net_change *c, const struct net_interface *
 		return net_forwarding(ipv6, c->e);
 	}
 	if (!i->managed)
-		return net_bridge_check(i->link, c->e);
+		return net_bridge_check(i->link, i->vlan, c->e);
 	net_address_text(&c->own.ipv4, 1, text[0]);
 	list[0] = text[0];
 	if (c->own.ipv6.family) {
@@ -318,6 +318,7 @@ static int make(struct net_change *c, const struct net_interface *i, uint32_t *r
 		.name = i->name,
 		.mtu = i->mtu,
 		.netns = c->netns,
+		.vlan = i->vlan,
 		.filtered = i->type == NET_BRIDGE && i->filter & NET_FILTER_MAC,
 		.loopback = i->type == NET_ROUTED && i->nports};
 	uint32_t unused;

@@ -97,7 +97,7 @@ int network_step(struct ve *ve, const struct plan_step *s, const struct network 
 	switch (s->op) {
 	case OP_BRIDGE:
 		if (!s->n[0])
-			return net_bridge_check(s->s[0], e);
+			return net_bridge_check(s->s[0], (unsigned)s->n[1], e);
 		for (const char *p = s->s[1]; p <= s->s[1] + s->len[1] && k < 2; p += strlen(p) + 1)
 			addresses[k++] = p;
 		return net_bridge_make(s->s[0], addresses, e);

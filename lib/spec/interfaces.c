@@ -249,6 +249,20 @@ static uint64_t read_rate(const struct spec *s, const struct net_wish *w, const 
 	return rate == SPEC_MAX ? 0 : (uint64_t)rate;
 }
 
+static int read_vlan(const struct spec *s, const struct place *at, struct net_wish *w)
+{
+	char key[KEY], remedy[128];
+
+	key_of(w, "vlan", key);
+	w->i.vlan = (unsigned)spec_integer(s, key, 0);
+	if (!w->i.vlan || (w->i.type == NET_BRIDGE && *w->i.link))
+		return 0;
+	snprintf(
+		remedy, sizeof(remedy), "name a bridge of the host's: net.%s.link=BRIDGE, or unset %s", w->i.name, key);
+	return spec_fail(
+		at, key, VE_E_SPEC, EINVAL, remedy, "%s: only a bridge of the host's has VLANs to choose from", key);
+}
+
 static const struct {
 	const char *word;
 	int type;
@@ -312,6 +326,8 @@ static int read_one(
 	w->i.rate_out = read_rate(s, w, "rate_out");
 	key_of(w, "mtu", key);
 	w->i.mtu = (unsigned)spec_integer(s, key, 0);
+	if ((r = read_vlan(s, at, w)) < 0)
+		return r;
 	if ((r = read_filter(s, at, w)) < 0 || (r = read_addresses(s, at, w, AF_INET)) < 0 ||
 		(r = read_addresses(s, at, w, AF_INET6)) < 0 || (r = read_gateways(s, at, w)) < 0 ||
 		(r = check_gateways(at, w)) < 0 || (r = read_ports(s, at, w, before, n)) < 0)

@@ -48,6 +48,7 @@ struct net_interface {
 	int managed;            /* BRIDGE: `link` is vectl's own bridge, made on demand */
 	unsigned char mac[6];
 	unsigned mtu;               /* 0: as the link has it */
+	unsigned vlan;              /* BRIDGE: the one VLAN of it that the port is in; 0: as the bridge has it */
 	unsigned filter;            /* NET_FILTER_... */
 	uint64_t rate_in, rate_out; /* bit/s as the VE sees them; 0: no limit */
 	struct net_address address[NET_ADDRESSES_MAX];

@@ -71,7 +71,7 @@ const struct spec_key spec_keys[] = {
 	{"net.*.ipv6", SPEC_LIST, APPLIED, 0, 16, NULL, NULL, "IPv6 addresses, as net.*.ipv4."},
 	{"net.*.gateway", SPEC_LIST, APPLIED, 0, 2, NULL, NULL, "Where default routes lead, one a family. Not set: to the host in vectl's own network and with type routed, else nowhere."},
 	{"net.*.mtu", SPEC_INTEGER, APPLIED, 68, 65535, NULL, NULL, "Largest packet, in bytes. Not set: as the bridge, or a macvlan's device, has it."},
-	{"net.*.vlan", SPEC_INTEGER, U, 1, 4094, NULL, NULL, "VLAN id on the bridge."},
+	{"net.*.vlan", SPEC_INTEGER, 0, 1, 4094, NULL, NULL, "The one VLAN that the VE is in, untagged, on a bridge of the host's that has vlan_filtering on."},
 	{"net.*.rate_in", SPEC_RATE, APPLIED, 1000, COUNT_TOP, NULL, NULL, "Bits that the VE receives in a second, at most."},
 	{"net.*.rate_out", SPEC_RATE, APPLIED, 1000, COUNT_TOP, NULL, NULL, "Bits that the VE sends in a second, at most."},
 	{"net.*.filter", SPEC_LIST, APPLIED, 0, 0, "mac|ipv4|ipv6|dhcp|ra|off", NULL, "What the VE is kept from sending: mac, ipv4 and ipv6 from addresses that are not its own; dhcp and ra what only a server or router sends. Not set: all of it. off: nothing."},

@@ -57,7 +57,7 @@ const struct spec_trait spec_traits[] = {
 	{"net.*.gateway", &format_address, &format_interface, "10.0.0.1,2001:db8::1", "lan",
 		"net.lan.link=br0 net.lan.ipv4=10.0.0.2/24 net.lan.ipv6=2001:db8::2/64"},
 	{"net.*.mtu", NULL, &format_interface, "1500", "lan"},
-	{"net.*.vlan", NULL, &format_interface, "100", "lan"},
+	{"net.*.vlan", NULL, &format_interface, "100", "lan", "net.lan.link=br0"},
 	{"net.*.rate_in", NULL, &format_interface, "100m", "lan"},
 	{"net.*.rate_out", NULL, &format_interface, "50m", "lan"},
 	{"net.*.filter", NULL, &format_interface, "mac,ipv4,ipv6", "lan"},

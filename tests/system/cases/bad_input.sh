@@ -44,7 +44,8 @@ test_out_of_range() {
 }
 
 test_not_yet_carried_out() {
-	refused 'net' net.eth0.vlan=5
+	refused 'net.eth0.vlan' net.eth0.vlan=5
+	refused 'net.eth0.vlan' net.eth0.vlan=4095 net.eth0.link=br0
 	refused 'phys' net.eth0.type=phys
 	refused 'net.eth0.link' net.eth0.type=macvlan
 }

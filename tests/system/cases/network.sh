@@ -171,6 +171,59 @@ select.select([], [], [], 120)' "$four" >"$T_TMP.peer" &
 	cleanup_ve web1
 }
 
+# ---- VLANs
+
+test_vlan_refused() {
+	exits 2 vectl create web1 --image busybox --set net.eth0.vlan=5
+	like "$ERR" 'net.eth0.vlan: only a bridge of the host.s has VLANs to choose from: name a bridge'
+	exits 2 vectl create web1 --image busybox --set net.eth0.vlan=5 --set net.eth0.type=routed --set net.eth0.ipv4=10.9.0.2/32
+	like "$ERR" 'net.eth0.vlan: only a bridge'
+	ok ip link add br9 type bridge
+	ok vectl create web1 --image busybox --set net.eth0.link=br9 --set net.eth0.ipv4=10.9.0.2/24 --set net.eth0.vlan=5
+	fails 1 vectl start web1
+	like "$ERR" 'br9: the bridge does not keep VLANs apart \(vlan_filtering\), and net.IF.vlan is 5: (ip link set br9 type|this kernel lacks CONFIG_BRIDGE)'
+	no_ends
+	# In a VE that runs it waits, and an interface that comes with it does not come.
+	ok vectl unset web1 net.eth0.vlan
+	ok vectl start web1 --wait=ready
+	ok vectl set web1 net.eth0.vlan=5
+	like "$ERR" 'waits for the next start: net.eth0.vlan'
+	fails 1 vectl set web1 net.lan.link=br9 net.lan.vlan=6
+	like "$ERR" 'br9: the bridge does not keep VLANs apart'
+	eq "$(info web1 "sorted(i['name'] for i in d['interfaces'])")" '["eth0", "lo"]'
+	cleanup_ve web1
+	ok ip link del br9
+}
+
+# Two VEs of VLAN 5 and one of VLAN 6 on a bridge whose own default is VLAN 1.
+test_vlan() {
+	ok ip link add br9 type bridge
+	if ! ip link set br9 type bridge vlan_filtering 1 2>/dev/null ||
+		! ip -d link show br9 | grep 'vlan_filtering 1' >/dev/null; then
+		ip link del br9
+		skip 'this kernel has no VLANs on bridges (CONFIG_BRIDGE_VLAN_FILTERING)'
+	fi
+	ok ip link set br9 up
+	local v n
+	for v in 11:5 12:5 13:6; do
+		n=${v%:*}
+		busybox_ve "web$n" --set net.eth0.link=br9 --set net.eth0.ipv4="10.9.0.$n/24" --set "net.eth0.vlan=${v#*:}"
+	done
+	eq "$(bridge vlan show | awk '$1 ~ /^v/ { print $2, $3, $4, $5 } $1 ~ /^[0-9]/ { print "more:", $0 }' | sort)" \
+		$'5 PVID Egress Untagged\n5 PVID Egress Untagged\n6 PVID Egress Untagged' 'VLANs of the ports'
+	reaches web11 10.9.0.12 || die 'a VE does not reach another one of its VLAN'
+	if vectl exec web11 -- ping -q -c 1 -W 1 10.9.0.13 >/dev/null; then die 'a VE reaches another VLAN'; fi
+	# Nor the VLAN that the bridge itself is in.
+	ok ip address add 10.9.0.1/24 dev br9
+	if vectl exec web11 -- ping -q -c 1 -W 1 10.9.0.1 >/dev/null; then die 'a VE reaches the VLAN of the bridge'; fi
+	# With tags of its own it does not get further, even where nothing else is filtered.
+	ok vectl set web11 net.eth0.filter=off
+	inside web11 'ip link add link eth0 name eth0.6 type vlan id 6; ip address add 10.9.0.99/24 dev eth0.6; ip link set eth0.6 up'
+	if vectl exec web11 -- ping -q -c 1 -W 1 -I eth0.6 10.9.0.13 >/dev/null; then die 'a VE reaches another VLAN by its tag'; fi
+	cleanup_ve web11 web12 web13
+	ok ip link del br9
+}
+
 # ---- macvlan: on the device to the outside, which has the VEs' addresses in its list for as long as they are there
 
 outside_macvlan() { # NUMBER [ASSIGNMENT...]: web, with the address 192.0.2.NUMBER
