@@ -221,7 +221,7 @@ static int switch_on(const char *path, struct error *e)
 {
 	if (is_one(AT_FDCWD, path))
 		return 0;
-	if (strstr(path, "ipv6"))
+	if (strstr(path, "ipv6/conf/all/forwarding"))
 		keep_advertised_routes();
 	int r = write_string_at(AT_FDCWD, path, "1");
 	return r < 0 ? error_set(e, VE_E_HOST, -r, tried, "write 1 there", "%s: %s", path, strerror(-r)) : 0;
@@ -231,6 +231,13 @@ int net_forwarding(int ipv6, struct error *e)
 {
 	int r = switch_on("/proc/sys/net/ipv4/ip_forward", e);
 	return r || !ipv6 ? r : switch_on("/proc/sys/net/ipv6/conf/all/forwarding", e);
+}
+
+int net_answer_ipv6(const char *device, struct error *e)
+{
+	char path[128];
+	FORMAT(path, "/proc/sys/net/ipv6/conf/%s/proxy_ndp", device);
+	return switch_on(path, e);
 }
 
 int net_loopback_out(const char *device, struct error *e)

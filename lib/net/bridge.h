@@ -23,6 +23,9 @@ int net_parent(const char *name, unsigned mtu, struct rtnl_link *ret, struct err
 /* The host forwards packets of the families in use; where it takes its own routes from advertisements it goes on to. */
 int net_forwarding(int ipv6, struct error *e);
 
+/* Where the kernel has entries for it, the host answers there for IPv6 addresses that are not its own. */
+int net_answer_ipv6(const char *device, struct error *e);
+
 /*
  * Connections of the host's to a port published on 127.0.0.1 may leave by that device; what comes in by it for
  * 127.0.0.0/8 the firewall drops (CVE-2020-8558).

@@ -435,13 +435,17 @@ static void complete(struct net_wish *w, const char *uuid, const struct net_own 
 			continue;
 		/* One of each family; what else the file has is about to be given back. */
 		*(a.family == AF_INET ? &w->auto_ipv4 : &w->auto_ipv6) = 0;
-		a.prefix = i->type == NET_ROUTED ? net_address_bits(&a) : pool_of(own, a.family)->prefix;
+		a.prefix = pool_of(own, a.family)->prefix;
 		add_address(i, &a);
 	}
 	if (i->managed)
 		FORMAT(i->link, "%s", own->bridge);
 	if (!w->has_mac)
 		net_mac(uuid, i->name, i->mac);
+	/* Of a network there is nothing on that link but the host, by whom all of it is reached. */
+	for (unsigned k = 0; i->type == NET_ROUTED && k < i->naddresses; k++)
+		if (!net_address_is_link_local(&i->address[k]))
+			i->address[k].prefix = net_address_bits(&i->address[k]);
 	add_gateway(i, own, AF_INET);
 	add_gateway(i, own, AF_INET6);
 }

@@ -7,6 +7,7 @@
  *	link MTU RATE_IN RATE_OUT
  *	vlan ID
  *	address ADDRESS/PREFIX
+ *	uplink INDEX NAME	of that address; where there is one
  *	gateway ADDRESS/PREFIX
  *	port tcp|udp ADDRESS|- FIRST LAST TO
  */
@@ -42,6 +43,8 @@ static void write_interface(FILE *f, const struct net_interface *i)
 		fputs("address ", f);
 		write_address(f, &i->address[k]);
 		fprintf(f, "/%u\n", i->address[k].prefix);
+		if (i->uplink[k].index)
+			fprintf(f, "uplink %u %s\n", i->uplink[k].index, i->uplink[k].name);
 	}
 	for (unsigned k = 0; k < i->nports; k++) {
 		const struct net_port *p = &i->port[k];
@@ -140,6 +143,10 @@ static int read_line(const char *line, struct net_interface *all, size_t *n)
 	int end = 0;
 	if (!strncmp(line, "address ", 8) && i->naddresses < NET_ADDRESSES_MAX)
 		return read_address(line + 8, &i->address[i->naddresses++]);
+	if (!strncmp(line, "uplink ", 7) && i->naddresses) {
+		struct net_uplink *up = &i->uplink[i->naddresses - 1];
+		return sscanf(line, "uplink %u %15s%n", &up->index, up->name, &end) == 2 && !line[end] ? 0 : -EBADMSG;
+	}
 	if (!strncmp(line, "gateway ", 8) && i->ngateways < ARRAY_SIZE(i->gateway))
 		return read_address(line + 8, &i->gateway[i->ngateways++]);
 	if (!strncmp(line, "link ", 5))

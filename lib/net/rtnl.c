@@ -48,11 +48,16 @@ static int answer(struct rtnl *r, mnl_cb_t cb, void *arg)
 	return 0;
 }
 
-int rtnl_talk(struct rtnl *r, struct nlmsghdr *h)
+int rtnl_ask(struct rtnl *r, struct nlmsghdr *h, mnl_cb_t cb, void *arg)
 {
 	if (mnl_socket_sendto(r->nl, h, h->nlmsg_len) < 0)
 		return -errno;
-	return answer(r, NULL, NULL);
+	return answer(r, cb, arg);
+}
+
+int rtnl_talk(struct rtnl *r, struct nlmsghdr *h)
+{
+	return rtnl_ask(r, h, NULL, NULL);
 }
 
 static void look_at_bridge(const struct nlattr *data, struct rtnl_link *l)
@@ -95,9 +100,7 @@ int rtnl_look(struct rtnl *r, const char *name, struct rtnl_link *ret)
 	struct nlmsghdr *h;
 	rtnl_request(r, RTM_GETLINK, 0, sizeof(struct ifinfomsg), &h);
 	mnl_attr_put_strz(h, IFLA_IFNAME, name);
-	if (mnl_socket_sendto(r->nl, h, h->nlmsg_len) < 0)
-		return -errno;
-	return answer(r, on_link, ret);
+	return rtnl_ask(r, h, on_link, ret);
 }
 
 int rtnl_find(struct rtnl *r, const char *name, uint32_t *ret_index, char kind[16])

@@ -23,6 +23,8 @@ void rtnl_close(struct rtnl *r); /* of a zeroed one too */
 /* A request with its fixed header of `size` bytes, zeroed, in r->buf; *ret_h for the attributes that follow. */
 void *rtnl_request(struct rtnl *r, int type, int flags, size_t size, struct nlmsghdr **ret_h);
 int rtnl_talk(struct rtnl *r, struct nlmsghdr *h); /* sends it and waits for its answer: 0 or a negative errno */
+/* As that, and calls cb with what is answered before. */
+int rtnl_ask(struct rtnl *r, struct nlmsghdr *h, mnl_cb_t cb, void *arg);
 
 struct rtnl_link {
 	uint32_t index, flags, mtu;

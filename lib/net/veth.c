@@ -226,8 +226,6 @@ int veth_drop_address(int fd, uint32_t index, const struct veth_ip *ip)
 	return r == -EADDRNOTAVAIL ? 0 : r;
 }
 
-enum { RTPROT_VECTL = 0x76 }; /* of routes on the host: which are vectl's to take away */
-
 static void put_route(struct netlink *n, int type, int flags, uint32_t index, const struct veth_ip *to,
 	const struct veth_ip *gateway, int protocol)
 {

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+enum { RTPROT_VECTL = 0x76 }; /* of routes and entries on the host: which are vectl's to take away */
+
 struct veth_ip {
 	unsigned char family, prefix, size, byte[16];
 };

@@ -52,6 +52,21 @@ static void parent(struct builder *b, const struct net_interface *i)
 	s->n[0] = i->mtu;
 }
 
+/* Behind the step FIREWALL, which writes down what is to be undone. */
+static void proxies(struct builder *b, const struct net_interface *i)
+{
+	char text[NET_ADDRESS_TEXT];
+	for (unsigned k = 0; k < i->naddresses; k++) {
+		if (!i->uplink[k].index)
+			continue;
+		struct plan_step *s = plan_add(b, OP_PROXY);
+		net_address_text(&i->address[k], 0, text);
+		plan_set_text(b, s, 0, "%s", text);
+		plan_set_text(b, s, 1, "%s", i->uplink[k].name);
+		s->n[0] = i->uplink[k].index;
+	}
+}
+
 void plan_network_host(struct builder *b)
 {
 	const char *links[NET_INTERFACES_MAX + 1] = {0};
@@ -76,6 +91,8 @@ void plan_network_host(struct builder *b)
 		plan_add(b, OP_FORWARDING);
 	if (b->in->ninterfaces)
 		plan_set_list(b, plan_add(b, OP_FIREWALL), 0, links);
+	for (size_t k = 0; k < b->in->ninterfaces; k++)
+		proxies(b, &b->in->interfaces[k]);
 }
 
 static int64_t mac_number(const unsigned char mac[6])

@@ -112,6 +112,7 @@ enum plan_actor {
 	X(LINK_RATE, KEEPER, "link-rate",                                                                              \
 		"let n0 bits a second through s0 to the VE, and from it n1 by way of s1; 0: all")                      \
 	X(LIVE_LINKS, INIT, "live-links", "at a reboot: interfaces as they were set while the VE ran")                 \
+	X(PROXY, CALLER, "proxy", "answer for s0 on s1")                                                               \
 	X(PARENT, CALLER, "parent", "make sure of the device s0, for macvlans of MTU n0{0=0, whatever it has}")        \
 	X(MACVLAN, KEEPER, "macvlan", "make s1 (m1) in the VE, a macvlan on the device s0")                            \
 	X(BIND_SYS, INIT, "bind-sys", "show the host's /sys, read-only")

@@ -178,7 +178,12 @@ static void give_back_addresses(struct ve *ve, const struct spec *s)
 	cleanup_spec struct spec *running = NULL;
 	struct error ignored = {0};
 	struct runtime rt;
-	if (!runtime_read(ve->host, ve->name, &rt, &ignored) && (!rt.alive || !live_spec(ve, &running)))
+	if (runtime_read(ve->host, ve->name, &rt, &ignored))
+		return;
+	/* What a crash left speaks of its addresses, which are somebody else's in a moment. */
+	if (rt.present && !rt.alive && undo(ve, &ignored))
+		return;
+	if (!rt.alive || !live_spec(ve, &running))
 		net_release(ve, s, running, &ignored);
 }
 

@@ -29,6 +29,7 @@
 #include "lib/net/firewall.h"
 #include "lib/net/macvlan.h"
 #include "lib/net/netlink.h"
+#include "lib/net/proxy.h"
 #include "lib/net/rate.h"
 #include "lib/net/rtnl.h"
 #include "lib/plan/live_links.h"
@@ -196,6 +197,16 @@ static int read_was(struct net_change *c)
 	return 0;
 }
 
+/* Of an address that it has already the host's routes say nothing but that. */
+static void keep_uplinks(const struct net_change *c, struct net_interface *want)
+{
+	for (unsigned k = 0; want->type == NET_ROUTED && k < want->naddresses; k++)
+		for (size_t m = 0; m < c->was.n && !want->uplink[k].index; m++)
+			for (unsigned j = 0; j < c->was.i[m].naddresses; j++)
+				if (net_address_same(&c->was.i[m].address[j], &want->address[k]))
+					want->uplink[k] = c->was.i[m].uplink[j];
+}
+
 static int read_want(struct net_change *c, const struct spec *next)
 {
 	cleanup_network struct network n = {0};
@@ -206,6 +217,7 @@ static int read_want(struct net_change *c, const struct spec *next)
 		const struct net_interface *was = find(&c->was, n.interfaces[k].name, 0);
 		if (was)
 			FORMAT(n.interfaces[k].host, "%s", was->host);
+		keep_uplinks(c, &n.interfaces[k]);
 	}
 	c->want = (struct net_list){TAKE_PTR(n.interfaces), n.n};
 	c->own = n.own;
@@ -332,6 +344,22 @@ static int make(struct net_change *c, const struct net_interface *i, uint32_t *r
 	if (!r)
 		r = veth_begin_inside(c->inside, *ret_peer, i->mac);
 	return r ? failed(c, i, r, "make the link") : 0;
+}
+
+/* Of what one has that is to be no more: those that another interface has from now on are its. */
+static int drop_proxies(const struct net_change *c, const struct net_interface *was)
+{
+	int r = 0;
+	for (unsigned k = 0; k < was->naddresses && !r; k++) {
+		int wanted = !was->uplink[k].index;
+		for (size_t m = 0; m < c->want.n; m++)
+			for (unsigned j = 0; j < c->want.i[m].naddresses; j++)
+				wanted |= c->want.i[m].uplink[j].index == was->uplink[k].index &&
+					  net_address_same(&c->want.i[m].address[j], &was->address[k]);
+		if (!wanted)
+			r = proxy_drop(&was->address[k], &was->uplink[k], c->e);
+	}
+	return r;
 }
 
 /* The address of the host's end that a routed VE's default route leads to. */
@@ -506,6 +534,11 @@ static int change_one(
 			       : failed(c, want, r, "limit the rate");
 	if (want->type == NET_ROUTED && (r = route_host(c, was, want, index)))
 		return failed(c, want, r, "route to its addresses");
+	for (unsigned k = 0; k < want->naddresses; k++)
+		if (want->uplink[k].index && (r = proxy_add(&want->address[k], &want->uplink[k], c->e)))
+			return r;
+	if (was && (r = drop_proxies(c, was)))
+		return r;
 	r = give_addresses(c, was, want, *ret_peer);
 	return r ? failed(c, want, r, "give it its addresses") : 0;
 }
@@ -521,7 +554,7 @@ static int remove_one(const struct net_change *c, const struct net_interface *wa
 	int r = net_link_delete(was->host);
 	if (r >= 0)
 		r = net_link_delete(link);
-	return r < 0 ? failed(c, was, r, "remove the link") : 0;
+	return r < 0 ? failed(c, was, r, "remove the link") : drop_proxies(c, was);
 }
 
 static int has_host(const struct net_list *l, const char *host)

@@ -12,6 +12,8 @@
 #include "lib/base/util.h"
 #include "lib/net/bridge.h"
 #include "lib/net/firewall.h"
+#include "lib/net/netlink.h"
+#include "lib/net/proxy.h"
 #include "lib/net/rate.h"
 #include "lib/net/resolver.h"
 #include "lib/net/traffic.h"
@@ -33,6 +35,8 @@ int network_of(struct ve *ve, const struct spec *s, int take, struct network *re
 	n.n = (size_t)r;
 	/* Also where no interface is on it: the firewall's rules are one for all VEs of a root. */
 	r = n.n ? net_own(ve->host, &n.own, e) : 0;
+	if (r >= 0)
+		r = proxy_find(n.interfaces, n.n, e);
 	if (r >= 0 && (n.n || !strcmp(spec_string(s, "network"), "host")))
 		r = net_resolver(ve->host, s, &n.resolver, e);
 	if (r < 0) {
@@ -89,6 +93,15 @@ static int firewall_step(struct ve *ve, const struct network *n, int dir, struct
 	return r < 0 ? r : firewall_add(ve->host, n->interfaces, n->n, e);
 }
 
+static int proxy_step(const struct plan_step *s, struct error *e)
+{
+	struct net_uplink up = {.index = (unsigned)s->n[0]};
+	struct net_address a;
+	FORMAT(up.name, "%s", s->s[1]);
+	int r = net_address_parse(s->s[0], &a);
+	return r ? error_sys(e, -r, "start", s->s[0]) : proxy_add(&a, &up, e);
+}
+
 int network_step(struct ve *ve, const struct plan_step *s, const struct network *n, int dir, struct error *e)
 {
 	const char *addresses[3] = {0};
@@ -108,6 +121,8 @@ int network_step(struct ve *ve, const struct plan_step *s, const struct network 
 			for (unsigned j = 0; j < n->interfaces[i].naddresses; j++)
 				ipv6 |= n->interfaces[i].address[j].family == AF_INET6;
 		return net_forwarding(ipv6, e);
+	case OP_PROXY:
+		return proxy_step(s, e);
 	default:
 		return firewall_step(ve, n, dir, e);
 	}
@@ -151,6 +166,24 @@ static void leave_socket(const struct ve *ve, int fd)
 		spawn_detached(-1, "/bin/sleep", sleep, fds, ARRAY_SIZE(fds));
 }
 
+/* The routes too: those of a link that is still there would hide from the next start where the addresses lie. */
+static int undo_routed(const struct net_interface *i, struct error *e)
+{
+	const uint32_t index = if_nametoindex(i->host);
+	cleanup_fd int fd = index ? netlink_open() : -EBADF;
+	struct veth_ip ip;
+	int r = 0;
+	for (unsigned k = 0; k < i->naddresses && !r; k++) {
+		if (i->uplink[k].index)
+			r = proxy_drop(&i->address[k], &i->uplink[k], e);
+		net_ip(&i->address[k], &ip);
+		ip.prefix = ip.size * 8;
+		if (fd >= 0)
+			veth_drop_host_route(fd, index, &ip);
+	}
+	return r;
+}
+
 int network_undo(struct ve *ve, int dir, struct error *e)
 {
 	static const char tried[] = "remove what the VE left";
@@ -172,6 +205,9 @@ int network_undo(struct ve *ve, int dir, struct error *e)
 	if ((r = firewall_leave(ve->host, list, (size_t)n, &lock, &socket, e)) < 0)
 		return r;
 	fault_point("traffic", 2);
+	for (int i = 0; i < n; i++)
+		if (list[i].type == NET_ROUTED && (r = undo_routed(&list[i], e)) < 0)
+			return r;
 	cleanup_fd int gone = open_gone(ve->host);
 	int left = 0;
 	for (int i = 0; i < n; i++) {

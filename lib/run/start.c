@@ -298,6 +298,7 @@ static int caller_step(struct launch *l, const struct plan_step *s)
 	case OP_PARENT:
 	case OP_FORWARDING:
 	case OP_FIREWALL:
+	case OP_PROXY:
 		return network(l, s);
 	case OP_SPAWN_SUPERVISOR:
 		return spawn_supervisor(l, s);

@@ -39,6 +39,12 @@ struct net_port {
 	uint16_t to;                /* of the VE: what `first` goes to; a range goes on from there */
 };
 
+/* A link of the host's; index 0: none. By its index, since the administrator may rename it. */
+struct net_uplink {
+	unsigned index;
+	char name[IF_NAMESIZE];
+};
+
 struct net_interface {
 	char name[IF_NAMESIZE]; /* inside */
 	char host[IF_NAMESIZE]; /* the host's end: another one at each start */
@@ -53,7 +59,8 @@ struct net_interface {
 	uint64_t rate_in, rate_out; /* bit/s as the VE sees them; 0: no limit */
 	struct net_address address[NET_ADDRESSES_MAX];
 	unsigned naddresses;
-	struct net_address gateway[2]; /* one a family; the next hop of its default route */
+	struct net_uplink uplink[NET_ADDRESSES_MAX]; /* ROUTED, by address: where the host answers for it */
+	struct net_address gateway[2];               /* one a family; the next hop of its default route */
 	unsigned ngateways;
 	struct net_port port[NET_PORTS_MAX];
 	unsigned nports;

@@ -65,7 +65,7 @@ const struct spec_key spec_keys[] = {
 	{"storage", SPEC_ENUM, 0, 0, 0, "overlay|btrfs|loop|dir", "overlay", "How the VE's disk is kept."},
 	{"network", SPEC_ENUM, 0, 0, 0, "private|none|host", "private", "private: a network namespace of its own; none: one with loopback alone; host: the host's, which the VE can use, and not change; see vectl-network(7)."},
 	{"net.*.type", SPEC_ENUM, 0, 0, 0, "bridge|routed|macvlan|phys", NULL, "bridge, which is meant when it is not set: a port of a bridge. routed: no bridge, but a route of the host's for each address. macvlan: on a device of the host's, unfiltered, so with filter=off alone; see vectl-network(7)."},
-	{"net.*.link", SPEC_STRING, 0, 0, 15, NULL, NULL, "The host's bridge; of type macvlan, the device that it is on; of type routed, the device whose neighbours the host answers for the VE's addresses. Not set: vectl's own network, see vectl.conf(5)."},
+	{"net.*.link", SPEC_STRING, 0, 0, 15, NULL, NULL, "The host's bridge; of type macvlan, the device that it is on; of type routed, the device whose neighbours the host answers for the VE's addresses. Not set: vectl's own network, see vectl.conf(5); of type routed, for each address the device on whose network it is."},
 	{"net.*.mac", SPEC_STRING, 0, 0, 17, NULL, NULL, "Its hardware address. Not set: made from the VE's uuid and the interface's name."},
 	{"net.*.ipv4", SPEC_LIST, APPLIED, 0, 16, NULL, NULL, "IPv4 addresses, with prefix length; auto is one of vectl's own network, kept until the VE is destroyed or this is changed. No two VEs can have the same."},
 	{"net.*.ipv6", SPEC_LIST, APPLIED, 0, 16, NULL, NULL, "IPv6 addresses, as net.*.ipv4."},

@@ -210,4 +210,27 @@ reboot_ve() { # NAME
 	until_ 30 vectl exec "$1" -- true
 }
 
+# A host behind this one, which knows no way back to what is not this host's own address.
+internet_up() {
+	ip link del outside 2>/dev/null || true # of a test that failed
+	unshare -n sleep infinity &
+	INTERNET=$!
+	trap 'kill $INTERNET 2>/dev/null' EXIT
+	until_ 5 sh -c "[ \"\$(readlink /proc/$INTERNET/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]"
+	ok ip link add outside type veth peer name inet netns "$INTERNET"
+	ok ip address add 192.0.2.1/24 dev outside
+	ok ip -6 address add 2001:db8:1::1/64 dev outside nodad
+	ok ip link set outside up
+	ok nsenter -t "$INTERNET" -n sh -c 'ip link set lo up; ip link set inet up
+		ip address add 192.0.2.2/24 dev inet; ip -6 address add 2001:db8:1::2/64 dev inet nodad'
+	ok ip route add default via 192.0.2.2
+	ok ip -6 route add default via 2001:db8:1::2
+}
+internet_down() {
+	trap - EXIT
+	kill "$INTERNET"
+	wait "$INTERNET" 2>/dev/null || true
+	until_ 10 sh -c '! [ -e /sys/class/net/outside ]'
+}
+
 host_arch_busybox() { command -v busybox; }

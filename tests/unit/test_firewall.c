@@ -23,7 +23,8 @@ static const char whole[] = "interface eth0 ve1 vebr0 0 1 02:00:00:00:00:0a 31\n
 			    "port tcp - 8080 8081 80\n"
 			    "port udp 192.0.2.1 53 53 5353\n"
 			    "interface eth1 ve2 - 1 0 02:00:00:00:00:0b 0\n"
-			    "address 10.2.0.2/32\n";
+			    "address 10.2.0.2/32\n"
+			    "uplink 3 eth0.5\n";
 
 Test(record, comes_back_as_it_was)
 {
@@ -40,6 +41,9 @@ Test(record, comes_back_as_it_was)
 	cr_assert(eq(ulong, i[0].rate_in, 20000000));
 	cr_assert(eq(ulong, i[1].rate_in, 0));
 	cr_assert(eq(uint, i[0].ngateways, 1));
+	cr_assert(eq(uint, i[0].uplink[0].index, 0));
+	cr_assert(eq(uint, i[1].uplink[0].index, 3));
+	cr_assert(eq(str, i[1].uplink[0].name, "eth0.5"));
 	cr_assert(eq(int, firewall_record(i, 2, &text), 0));
 	cr_assert(eq(str, text, (char *)whole));
 }
@@ -68,6 +72,8 @@ Test(record, refuses_what_it_did_not_write)
 		"interface e v b 0 1 02:00:00:00:00:0a 31\nport tcp - 1 2 65535\n",
 		"interface e v b 0 1 02:00:00:00:00:0a 31\nport sct - 1 2 80\n",
 		"interface e v b 0 1 02:00:00:00:00:0a 31\nroute\n",
+		"interface e v b 0 1 02:00:00:00:00:0a 31\nuplink 3 eth0\n", /* of no address */
+		"interface e v b 0 1 02:00:00:00:00:0a 31\naddress 10.1.0.2/16\nuplink 3\n",
 	};
 	for (size_t k = 0; k < ARRAY_SIZE(bad); k++) {
 		cleanup_free struct net_interface *i = NULL;

@@ -29,29 +29,6 @@ rebooted_to() { [ "$(info "$1" "d['boot']")" = "$2" ]; }
 ends() { ip -o link show type veth | cut -d' ' -f2 | grep -E '^v[0-9a-z]{1,8}-' || true; }
 no_ends() { [ -z "$(ends)" ]; }
 
-# A host behind this one, which knows no way back to what is not this host's own address.
-internet_up() {
-	ip link del outside 2>/dev/null || true # of a test that failed
-	unshare -n sleep infinity &
-	INTERNET=$!
-	trap 'kill $INTERNET 2>/dev/null' EXIT
-	until_ 5 sh -c "[ \"\$(readlink /proc/$INTERNET/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]"
-	ok ip link add outside type veth peer name inet netns "$INTERNET"
-	ok ip address add 192.0.2.1/24 dev outside
-	ok ip -6 address add 2001:db8:1::1/64 dev outside nodad
-	ok ip link set outside up
-	ok nsenter -t "$INTERNET" -n sh -c 'ip link set lo up; ip link set inet up
-		ip address add 192.0.2.2/24 dev inet; ip -6 address add 2001:db8:1::2/64 dev inet nodad'
-	ok ip route add default via 192.0.2.2
-	ok ip -6 route add default via 2001:db8:1::2
-}
-internet_down() {
-	trap - EXIT
-	kill "$INTERNET"
-	wait "$INTERNET" 2>/dev/null || true
-	until_ 10 sh -c '! [ -e /sys/class/net/outside ]'
-}
-
 matrix() { # VE VE: each, the host, and what lies beyond, in both families
 	local a=$1 b=$2 v
 	for v in 4 6; do

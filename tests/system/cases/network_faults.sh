@@ -191,3 +191,27 @@ for o in json.load(sys.stdin)["nftables"]:
 	ok vectl destroy nl1
 	ok ip link del br7
 }
+
+# A start that dies where the host answers for its addresses already: whoever comes next takes that back.
+test_proxy() {
+	local step
+	internet_up
+	ok vectl create np1 --image busybox --set net.eth0.type=routed --set net.eth0.ipv4=192.0.2.9/32 --set net.eth0.ipv6=2001:db8:1::9/128
+	step=$(vectl plan np1 --json | json '[i for i, s in enumerate(d["steps"]) if s["op"] == "proxy"][-1]')
+	killed "caller:$step" vectl start np1
+	# shellcheck disable=SC2016
+	until_ 20 sh -c '[ "$(vectl list --names --state stopped)" = np1 ]'
+	ok vectl set np1 net.eth0.ipv4=192.0.2.10/32
+	eq "$(ip neigh show proxy)" '' 'after the next set'
+	ok vectl start np1
+	like "$(ip neigh show proxy)" '192.0.2.10'
+	# Both of what it was and what it is to be.
+	killed interfaces:4 vectl set np1 net.eth0.ipv4=192.0.2.11/32
+	ok vectl set np1 labels.a=b
+	eq "$(ip neigh show proxy | grep -c 192.0.2.)" 1 'after a change that was cut short, and another'
+	killed interfaces:4 vectl set np1 net.eth0.ipv4=192.0.2.11/32
+	ok vectl stop np1 --force
+	eq "$(ip neigh show proxy)" '' 'after the stop'
+	cleanup_ve np1
+	internet_down
+}
