@@ -33,6 +33,7 @@
 #include "lib/net/rate.h"
 #include "lib/net/rtnl.h"
 #include "lib/plan/live_links.h"
+#include "lib/run/hosts.h"
 #include "lib/run/live.h"
 #include "lib/run/network.h"
 
@@ -240,7 +241,11 @@ static int write_net(const struct net_change *c, const struct net_list *one, con
 		r = unlinkat(c->dir, FIREWALL_RECORD, 0) && errno != ENOENT ? -errno : 0;
 	else if (r >= 0)
 		r = write_file_atomic_at(c->dir, FIREWALL_RECORD, both, strlen(both), 0600);
-	return r < 0 ? error_sys(c->e, -r, tried, FIREWALL_RECORD) : 0;
+	if (r < 0)
+		return error_sys(c->e, -r, tried, FIREWALL_RECORD);
+	if (!other)
+		hosts_write(c->ve, one->i, one->n);
+	return 0;
 }
 
 static int write_running(const struct net_change *c, const struct spec *s)

@@ -19,6 +19,7 @@
 #include "lib/net/traffic.h"
 #include "lib/net/watch.h"
 #include "lib/run/event.h"
+#include "lib/run/hosts.h"
 #include "lib/run/spawn.h"
 
 /* In the root's runtime folder: an empty file for each link whose VE has ended, named after it. */
@@ -90,7 +91,10 @@ static int firewall_step(struct ve *ve, const struct network *n, int dir, struct
 	for (size_t i = 0; i < n->n && r >= 0; i++)
 		if (n->interfaces[i].managed && n->interfaces[i].nports)
 			r = net_loopback_out(n->interfaces[i].link, e);
-	return r < 0 ? r : firewall_add(ve->host, n->interfaces, n->n, e);
+	if (r < 0 || (r = firewall_add(ve->host, n->interfaces, n->n, e)))
+		return r;
+	hosts_write(ve, n->interfaces, n->n);
+	return 0;
 }
 
 static int proxy_step(const struct plan_step *s, struct error *e)
@@ -194,6 +198,7 @@ int network_undo(struct ve *ve, int dir, struct error *e)
 		return 0;
 	if (r < 0)
 		return error_sys(e, -r, tried, FIREWALL_RECORD);
+	hosts_forget(ve);
 	int n = firewall_parse(text, &list);
 	if (n < 0)
 		return error_set(e, VE_E_FAILED, EBADMSG, tried,

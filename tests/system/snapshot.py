@@ -141,7 +141,7 @@ def files():
                 continue
             yield f"file {kind} {relative}/{name}"
     if ALONE:
-        for place in ("/etc/vectl", "/var/lib/vectl", "/run/vectl"):
+        for place in ("/etc/vectl", "/var/lib/vectl", "/run/vectl", "/run/vectl-hosts"):
             if os.path.lexists(place):
                 yield f"file {place}"
 
