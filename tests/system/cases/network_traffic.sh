@@ -216,9 +216,9 @@ test_tables_made_anew() {
 	# More than had been counted before: it is not taken for the same counters.
 	carry $$ "$(pid web1)" "$(address web1)" 200
 	grew "$before" "$(numbers web1)" 205600 105600 0 0 'in the new tables'
-	# What was saved stays when somebody removes them.
-	ok vectl set web1 net.eth0.mtu=1400
+	# What was saved stays when somebody removes them. What came after that does not.
 	before=$(numbers web1)
+	ok vectl set web1 net.eth0.mtu=1400
 	ok nft flush ruleset
 	grew "$before" "$(numbers web1)" 0 0 0 0 'without tables'
 	ok vectl restart web2 --wait=ready
