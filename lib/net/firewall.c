@@ -188,23 +188,51 @@ static int make(struct ve_host *host, const struct wanted *w, int lock, struct e
 	return 0;
 }
 
-int firewall_ready(struct ve_host *host, const struct net_own *own, struct error *e)
+int firewall_is_used(const struct ve_host *host)
+{
+	char path[PATH_MAX];
+	int used = 0;
+	DIR *d = opendir(host->run);
+	for (const struct dirent *entry; d && !used && (entry = readdir(d));)
+		used = entry->d_name[0] != '.' &&
+		       FORMAT(path, "%s/%s/" FIREWALL_RECORD, host->run, entry->d_name) >= 0 && !access(path, F_OK);
+	if (d)
+		closedir(d);
+	return used;
+}
+
+/* 1: they are whole; 0: with `used`, no VE has a record. */
+static int ready(struct ve_host *host, const struct net_own *own, int used, struct error *e)
 {
 	struct wanted w;
 	want(host, own, &w);
 	int r = look(&w, 0, e);
 	if (r)
-		return r < 0 ? r : 0;
+		return r;
 	r = host_make_folders(host, e);
 	if (r < 0)
 		return r;
 	cleanup_fd int lock = lock_firewall(host, tried_ready, e);
 	if (lock < 0)
 		return lock;
+	if (used && !firewall_is_used(host)) /* asked with the lock, as firewall_gone does */
+		return 0;
 	r = look(&w, 1, e); /* somebody else may have made them while this one waited */
 	if (r)
-		return r < 0 ? r : 0;
-	return make(host, &w, lock, e);
+		return r;
+	r = make(host, &w, lock, e);
+	return r < 0 ? r : 1;
+}
+
+int firewall_ready(struct ve_host *host, const struct net_own *own, struct error *e)
+{
+	int r = ready(host, own, 0, e);
+	return r < 0 ? r : 0;
+}
+
+int firewall_repair(struct ve_host *host, const struct net_own *own, struct error *e)
+{
+	return ready(host, own, 1, e);
 }
 
 /* ---- elements */
@@ -633,19 +661,6 @@ int firewall_change(struct ve_host *host, const struct net_interface *was, size_
 int firewall_add(struct ve_host *host, const struct net_interface *i, size_t n, struct error *e)
 {
 	return firewall_change(host, NULL, 0, i, n, e);
-}
-
-int firewall_is_used(const struct ve_host *host)
-{
-	char path[PATH_MAX];
-	int used = 0;
-	DIR *d = opendir(host->run);
-	for (const struct dirent *entry; d && !used && (entry = readdir(d));)
-		used = entry->d_name[0] != '.' &&
-		       FORMAT(path, "%s/%s/" FIREWALL_RECORD, host->run, entry->d_name) >= 0 && !access(path, F_OK);
-	if (d)
-		closedir(d);
-	return used;
 }
 
 int firewall_gone(struct ve_host *host, struct error *e)

@@ -28,6 +28,8 @@ enum { FIREWALL_RECORD_MAX = 2 * NET_INTERFACES_MAX };
  * the elements of all VEs that have a record, when not. -EOPNOTSUPP with VE_E_HOST: this kernel has no nftables.
  */
 int firewall_ready(struct ve_host *host, const struct net_own *own, struct error *e);
+/* The same where a VE has a record: 1; where none has nothing is made: 0. */
+int firewall_repair(struct ve_host *host, const struct net_own *own, struct error *e);
 
 /*
  * All or none, and what is there already stays. Before the links are made, so that no frame goes round the filter.

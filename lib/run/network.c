@@ -276,7 +276,5 @@ int ve_firewall_repair(struct ve_host *host, int fd)
 	if (!firewall_is_used(host))
 		return 0;
 	int r = net_own(host, &own, e);
-	if (r >= 0)
-		r = firewall_ready(host, &own, e);
-	return r < 0 ? r : 1;
+	return r < 0 ? r : firewall_repair(host, &own, e);
 }
