@@ -330,6 +330,8 @@ static const struct {
 		"this kernel lacks what limits a rate: modprobe it, or unset net.IF.rate_in and rate_out"},
 	{OP_LINK_RATE, EOPNOTSUPP,
 		"this kernel lacks what limits a rate: modprobe it, or unset net.IF.rate_in and rate_out"},
+	{OP_LINK_ADDRESS, EACCES, "IPv6 is switched off on this host: unset net.IF.ipv6"},
+	{OP_LINK_ADDRESS, EOPNOTSUPP, "IPv6 is switched off on this host: unset net.IF.ipv6"},
 	{OP_ADDRESS, EACCES, "IPv6 is switched off on this host: unset net.IF.ipv6"},
 	{OP_ADDRESS, EOPNOTSUPP, "IPv6 is switched off on this host: unset net.IF.ipv6"},
 	{OP_USER_NAMESPACE, EPERM, "run vectl outside of the chroot: the kernel refuses user namespaces inside one"},

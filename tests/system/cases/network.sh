@@ -40,11 +40,26 @@ matrix() { # VE VE: each, the host, and what lies beyond, in both families
 	reaches "$a" 2001:db8:1::2 || die "$a does not reach the internet by IPv6"
 }
 
+# hears ADDRESS PORT: the outside machine, from the VE that says hello there
+hears() {
+	nsenter -t "$INTERNET" -n python3 -c '
+import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)
+s.settimeout(2)
+sys.exit(s.recv(100) != b"hello\n")' "$1" "$2" 2>/dev/null
+}
+
 test_bridged() {
 	internet_up
-	busybox_ve web1
+	busybox_ve web1 --set net.eth0.ipv4=auto --set net.eth0.ipv6=auto --set net.eth0.ports=8080:80
 	busybox_ve web2
 	matrix web1 web2
+	# From outside nothing but what is published, in both families.
+	inside web1 'while :; do echo hello | nc -l -p 80 >/dev/null 2>&1; done >/dev/null 2>&1 &'
+	until_ 10 hears 192.0.2.1 8080
+	until_ 10 hears 2001:db8:1::1 8080
+	ok nsenter -t "$INTERNET" -n ip route add "$(address web1 4)" via 192.0.2.1
+	! hears 192.0.2.1 80 || die 'a port is reached that is not published'
 	ne "$(mac web1)" "$(mac web2)" 'hardware address'
 	ok vectl list -o name,addresses
 	like "$OUT" "^web1 +$(address web1 4)"
@@ -62,7 +77,59 @@ test_routed() {
 	# No bridge, and none that was made for it.
 	eq "$(ip -o link show type veth | grep -c ' master ' || true)" 0 'ports of bridges'
 	ok nsenter -t "$INTERNET" -n ping -n -q -c 1 -W 5 10.207.1.1
+	ok nsenter -t "$INTERNET" -n ping -n -q -c 1 -W 5 fd00:207::2
 	cleanup_ve web1 web2
+	internet_down
+}
+
+# Behind the outside machine the way is narrower, which the VE is told, through NAT, when it sends what is too large;
+# later its interface is narrower still. All of it arrives, and what comes back.
+# limit test_path_mtu 120
+test_path_mtu() {
+	internet_up
+	unshare -n sleep infinity &
+	local far=$! server
+	trap 'kill $INTERNET $far 2>/dev/null' EXIT
+	until_ 5 sh -c "[ \"\$(readlink /proc/$far/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]"
+	ok nsenter -t "$INTERNET" -n sh -ec "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+		ip link add narrow mtu 1400 type veth peer name eth0 mtu 1500 netns $far
+		ip address add 198.51.100.1/24 dev narrow; ip -6 address add 2001:db8:2::1/64 dev narrow nodad; ip link set narrow up"
+	ok nsenter -t "$far" -n sh -ec 'ip link set lo up; ip link set eth0 up; ip address add 198.51.100.2/24 dev eth0
+		ip -6 address add 2001:db8:2::2/64 dev eth0 nodad
+		ip route add default via 198.51.100.1; ip -6 route add default via 2001:db8:2::1'
+	# Says how many bytes it got, and as many back.
+	nsenter -t "$far" -n python3 -c '
+import socket
+s = socket.create_server(("::", 7000), family=socket.AF_INET6, dualstack_ipv6=True)
+print("ready", flush=True)
+while True:
+    c, _ = s.accept()
+    n = 0
+    while n < 300000:
+        b = c.recv(65536)
+        if not b:
+            break
+        n += len(b)
+    c.sendall(b"x" * n)
+    c.close()' >"$T_TMP.far" 2>&1 &
+	server=$!
+	trap 'kill $INTERNET $far $server 2>/dev/null' EXIT
+	until_ 20 grep -q ready "$T_TMP.far"
+	busybox_ve web1
+	local there
+	for there in 198.51.100.2 2001:db8:2::2; do
+		inside web1 "head -c 300000 /dev/zero | timeout 20 nc $there 7000 | wc -c"
+		eq "$OUT" 300000 "bytes to and from $there"
+	done
+	ok vectl set web1 net.eth0.mtu=1300
+	for there in 198.51.100.2 2001:db8:2::2; do
+		inside web1 "head -c 300000 /dev/zero | timeout 20 nc $there 7000 | wc -c"
+		eq "$OUT" 300000 "bytes to and from $there with an MTU of 1300"
+	done
+	ok nsenter -t "$far" -n ping -n -q -c 1 -W 5 192.0.2.1
+	cleanup_ve web1
+	kill "$server" "$far"
+	wait "$server" "$far" 2>/dev/null || true
 	internet_down
 }
 
@@ -399,6 +466,36 @@ test_start_that_fails() {
 	until_ 10 no_ends
 	cleanup_ve web1
 	ok ip link del br9
+}
+
+# On the host: what a VE has of IPv6 is refused, and what it has not is not missed.
+test_ipv6_switched_off() {
+	ok vectl create web1 --image busybox --set net.eth0.ipv4=auto --set net.eth0.ipv6=auto
+	ok vectl create web2 --image busybox --set net.eth0.type=routed --set net.eth0.ipv4=10.207.1.1/32 --set net.eth0.ipv6=fd00:207::1/128
+	off() { echo "$1" | tee /proc/sys/net/ipv6/conf/{all,default}/disable_ipv6 >/dev/null; }
+	trap 'off 0' EXIT
+	off 1
+	fails 1 vectl start web1
+	like "$ERR" 'net.eth0.ipv6: IPv6 is switched off on this host: unset it: vectl unset web1 net.eth0.ipv6'
+	fails 1 vectl start web2
+	like "$ERR" 'IPv6 is switched off on this host: unset net.IF.ipv6'
+	until_ 20 no_ends
+	ok vectl unset web1 net.eth0.ipv6
+	ok vectl unset web2 net.eth0.ipv6
+	ok vectl start web1 --wait=ready
+	ok vectl start web2 --wait=ready
+	reaches - "$(address web1 4)" || die 'web1 is not reached'
+	reaches web1 10.207.1.1 || die 'web2 is not reached'
+	cleanup_ve web1 web2
+	busybox_ve web3
+	fails 1 vectl get web3 net.eth0.ipv6
+	reaches - "$(address web3 4)" || die 'web3 is not reached'
+	cleanup_ve web3
+	off 0
+	trap - EXIT
+	busybox_ve web3
+	reaches - "$(address web3 6)" || die 'web3 is not reached by IPv6, which is back'
+	cleanup_ve web3
 }
 
 # 100 at once with --full.
