@@ -79,6 +79,24 @@ static void find(struct rtnl *rtnl, const struct net_address *a, struct net_upli
 		*ret = up;
 }
 
+/* This host's own end gets it, which would take it from the machine that has it. */
+static int check_gateway(
+	struct rtnl *rtnl, const struct net_interface *i, const struct net_address *gateway, struct error *e)
+{
+	char text[NET_ADDRESS_TEXT];
+	struct net_uplink near = {0};
+	if (net_address_is_link_local(gateway))
+		return 0;
+	find(rtnl, gateway, &near);
+	if (!near.index)
+		return 0;
+	net_address_text(gateway, 0, text);
+	return error_set(e, VE_E_HOST, EADDRINUSE, "find the way out of the VE",
+		"unset it: what the VE sends goes this host's own way then",
+		"net.%s.gateway: %s is on the network of %s, and with type routed the gateway is this host itself",
+		i->name, text, near.name);
+}
+
 int proxy_find(struct net_interface *i, size_t n, struct error *e)
 {
 	cleanup_rtnl struct rtnl rtnl = {0};
@@ -99,6 +117,9 @@ int proxy_find(struct net_interface *i, size_t n, struct error *e)
 			if (!named.index && !net_address_is_link_local(&i[k].address[j]))
 				find(&rtnl, &i[k].address[j], &i[k].uplink[j]);
 		}
+		for (unsigned j = 0; j < i[k].ngateways; j++)
+			if ((r = check_gateway(&rtnl, &i[k], &i[k].gateway[j], e)))
+				return r;
 	}
 	return 0;
 }

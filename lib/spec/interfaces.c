@@ -192,8 +192,9 @@ static int read_ports(
 			snprintf(remedy, sizeof(remedy), "set net.%s.%s too", w->i.name,
 				family_key(p.address.family ? p.address.family : AF_INET));
 			return spec_fail(at, key, VE_E_SPEC, EINVAL, remedy,
-				"%s: `%.64s` goes to no address: the interface has no%s%s one", key, *item,
-				p.address.family ? " " : "", p.address.family ? family_name(p.address.family) : "");
+				"%s: `%.64s` goes to no address: the interface has %s%s%s", key, *item,
+				p.address.family ? "no " : "none",
+				p.address.family ? family_name(p.address.family) : "", p.address.family ? " one" : "");
 		}
 		for (size_t k = 0; k <= n; k++) {
 			const struct net_wish *o = k < n ? &before[k] : w;

@@ -248,7 +248,7 @@ static const struct {
 	{"net.a.filter=mac,off", "net.a.filter: off is there beside others", "write off alone, or leave it out"},
 	{"net.a.type=routed", "net.a.type: a routed interface is nothing without an address",
 		"set net.a.ipv4 or net.a.ipv6 too"},
-	{"net.a.ports=80:80", "net.a.ports: `80:80/tcp` goes to no address: the interface has no one",
+	{"net.a.ports=80:80", "net.a.ports: `80:80/tcp` goes to no address: the interface has none",
 		"set net.a.ipv4 too"},
 	{"net.a.ipv4=auto net.a.ports=[2001:db8::1]:80:80",
 		"net.a.ports: `[2001:db8::1]:80:80/tcp` goes to no address: the interface has no IPv6 one",

@@ -77,6 +77,11 @@ test_none_is_left() {
 	fails 1 vectl start web1
 	eq "$(answered)" '' 'after a start that failed'
 	ok vectl unset web1 init
+	# The next machine on the way is the host's to name: an end of the VE's with its address would take it from it.
+	ok vectl set web1 net.eth0.gateway=192.0.2.2
+	fails 1 vectl start web1
+	like "$ERR" 'net.eth0.gateway: 192.0.2.2 is on the network of outside, .*: unset it'
+	ok vectl unset web1 net.eth0.gateway
 	ok vectl set web1 net.eth0.link=nosuch0
 	fails 1 vectl start web1
 	like "$ERR" 'net.eth0.link: this host has no device nosuch0: '
