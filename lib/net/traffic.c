@@ -153,14 +153,17 @@ int traffic_add(struct traffic *t, const struct net_interface *i, const struct f
 	}
 	if (!o && !(o = append(t, i->name)))
 		return -ENOMEM;
-	int is_same = !strcmp(o->host, i->host) && o->table == now->table;
-	/* Where somebody has reset them (nft reset). */
-	for (size_t k = 0; k < NUMBERS && is_same; k++)
-		is_same = numbers(&counted)[k] >= numbers(&o->seen)[k];
-	if (!is_same)
+	if (strcmp(o->host, i->host) || o->table != now->table)
 		forget(o);
-	for (size_t k = 0; k < NUMBERS; k++)
-		numbers(&o->total)[k] += numbers(&counted)[k] - numbers(&o->seen)[k];
+	for (size_t k = 0; k < NUMBERS; k += 2) {
+		uint64_t *seen = numbers(&o->seen) + k, *total = numbers(&o->total) + k;
+		const uint64_t *more = numbers(&counted) + k;
+		/* Bytes and packets are one counter, and each can be reset (nft reset) without the others. */
+		if (more[0] < seen[0] || more[1] < seen[1])
+			seen[0] = seen[1] = 0;
+		total[0] += more[0] - seen[0];
+		total[1] += more[1] - seen[1];
+	}
 	FORMAT(o->host, "%s", i->host);
 	o->table = now->table;
 	o->seen = counted;
