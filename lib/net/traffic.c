@@ -195,7 +195,8 @@ static int is_damage(int r)
 	return r == -EBADMSG || r == -EFBIG || r == -EISDIR || r == -ELOOP;
 }
 
-int traffic_save(struct ve_host *host, const char *name, const struct net_interface *i, size_t n, int wait)
+/* `tells`: whoever asks says that the file was damaged, and it is put aside; else it is left to one who does. */
+static int save(struct ve_host *host, const char *name, const struct net_interface *i, size_t n, int wait, int tells)
 {
 	cleanup_traffic struct traffic t = {0};
 	cleanup_free char *before = NULL, *after = NULL;
@@ -211,7 +212,7 @@ int traffic_save(struct ve_host *host, const char *name, const struct net_interf
 	r = read_file_at(dir, TRAFFIC_FILE, FILE_MAX, &before, NULL);
 	if (r >= 0)
 		r = traffic_parse(before, &t);
-	if (is_damage(r)) {
+	if (is_damage(r) && tells) {
 		if (renameat(dir, TRAFFIC_FILE, dir, TRAFFIC_DAMAGED))
 			return -errno;
 		damaged = 1;
@@ -225,6 +226,11 @@ int traffic_save(struct ve_host *host, const char *name, const struct net_interf
 	if (damaged || !before || strcmp(before, after))
 		r = (wait ? write_file_atomic_at : write_file_soon_at)(dir, TRAFFIC_FILE, after, strlen(after), 0600);
 	return r < 0 ? r : damaged;
+}
+
+int traffic_save(struct ve_host *host, const char *name, const struct net_interface *i, size_t n, int wait)
+{
+	return save(host, name, i, n, wait, 1);
 }
 
 /* The interfaces that the VE has now, or had when it was last seen. */
@@ -248,7 +254,7 @@ static void save_one(struct ve_host *host, const char *name)
 	for (int k = 0; k < n; k++)
 		any |= now[k].table != 0;
 	if (any)
-		traffic_save(host, name, i, (size_t)n, 0);
+		(void)save(host, name, i, (size_t)n, 0, 0);
 }
 
 void traffic_save_all(struct ve_host *host)

@@ -45,7 +45,7 @@ int traffic_add(struct traffic *t, const struct net_interface *i, const struct f
  * `wait`: until it is on the disk, which a stop has no time for, nor a start that remakes the tables.
  */
 int traffic_save(struct ve_host *host, const char *name, const struct net_interface *i, size_t n, int wait);
-/* Of all VEs whose interfaces have counters now. What cannot be saved is left. */
+/* Of all VEs whose interfaces have counters now. What cannot be saved is left, and so is a damaged file, as it is. */
 void traffic_save_all(struct ve_host *host);
 
 /* An array, an interface each: what is saved and what was counted since. Null: it cannot be told. Locks nothing. */

@@ -234,6 +234,13 @@ test_damaged() {
 	before='0 0 0 0 0 0 0 0'
 	echo garbage >"$(folder web1)/traffic"
 	grew "$before" "$(numbers web1)" 102800 52800 0 0 'with a damaged file'
+	# Who makes the tables anew has nobody to tell, and leaves it to the stop.
+	ok nft flush chain inet "$(nft list tables | sed -n 's/^table inet //p')" publish_outside
+	busybox_ve web2
+	eq "$(cat "$(folder web1)/traffic")" garbage 'a damaged file, and tables made anew'
+	unlike "$(vectl events web1)" traffic-lost
+	carry $$ "$(pid web1)" "$(address web1)"
+	cleanup_ve web2
 	ok vectl stop --force web1
 	grew "$before" "$(numbers web1)" 102800 52800 0 0 'saved in spite of a damaged file'
 	eq "$(cat "$(folder web1)/traffic.damaged")" garbage 'what is kept'
