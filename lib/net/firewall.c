@@ -78,7 +78,8 @@ static void want(const struct ve_host *host, const struct net_own *own, struct w
 struct tables {
 	const struct wanted *wanted;
 	unsigned good;
-	int foreign; /* a family whose table of this name is not vectl's */
+	int counting; /* one that has counters is there */
+	int foreign;  /* a family whose table of this name is not vectl's */
 };
 
 static int comment_of(const struct nlmsghdr *h, char buf[COMMENT_MAX + 1])
@@ -124,6 +125,7 @@ static void on_table(void *arg, unsigned request, int error, const struct nlmsgh
 		t->good += rules_of(answer) > 0;
 		return;
 	}
+	t->counting |= families[request] != ELEMENT_ARP;
 	comment_of(answer, comment);
 	if (!strcmp(comment, t->wanted->comment))
 		t->good++;
@@ -139,8 +141,9 @@ static const char *family_name(int family)
 /*
  * 1: all is there; 0: not. One question to the kernel, which is what each start pays. `surely`: the lock is held.
  * Without it there may be a table that is none: while a transaction ends, what it made and removed again can be seen.
+ * *ret_counting: one that has counters is there.
  */
-static int look(const struct wanted *w, int surely, struct error *e)
+static int look(const struct wanted *w, int surely, int *ret_counting, struct error *e)
 {
 	cleanup_nft struct nft n = {0};
 	struct tables t = {.wanted = w};
@@ -152,6 +155,7 @@ static int look(const struct wanted *w, int surely, struct error *e)
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
 		nft_get_chain(&n, hooks[i].family, hooks[i].name);
 	r = nft_send(&n, on_table, &t);
+	*ret_counting = t.counting;
 	if (t.foreign && surely)
 		return error_set(e, VE_E_HOST, EEXIST, tried_ready, "give that table another name",
 			"there is a table `%s %s` that is not vectl's", family_name(t.foreign), w->table);
@@ -163,11 +167,13 @@ static void on_line(void *arg, const char *line)
 	snprintf(arg, 256, "%s", line);
 }
 
-static int make(struct ve_host *host, const struct wanted *w, int lock, struct error *e)
+static int make(struct ve_host *host, const struct wanted *w, int counting, int lock, struct error *e)
 {
 	char program[PATH_MAX], said[256] = "", prefix[IF_NAMESIZE];
 	net_host_prefix(host, prefix);
-	traffic_save_all(host); /* what goes with the old ones */
+	/* What goes with the old ones. Without those nothing is filtered until this is done. */
+	if (counting)
+		traffic_save_all(host);
 	if (FORMAT(program, "%s/ve-firewall", host_libexec_dir) < 0)
 		return error_sys(e, ENAMETOOLONG, tried_ready, host_libexec_dir);
 	const char *const argv[] = {program, w->table, w->comment, host->run, w->nat, w->ipv4, w->ipv6, prefix, NULL};
@@ -206,7 +212,7 @@ static int ready(struct ve_host *host, const struct net_own *own, int used, stru
 {
 	struct wanted w;
 	want(host, own, &w);
-	int r = look(&w, 0, e);
+	int counting = 0, r = look(&w, 0, &counting, e);
 	if (r)
 		return r;
 	r = host_make_folders(host, e);
@@ -217,10 +223,10 @@ static int ready(struct ve_host *host, const struct net_own *own, int used, stru
 		return lock;
 	if (used && !firewall_is_used(host)) /* asked with the lock, as firewall_gone does */
 		return 0;
-	r = look(&w, 1, e); /* somebody else may have made them while this one waited */
+	r = look(&w, 1, &counting, e); /* somebody else may have made them while this one waited */
 	if (r)
 		return r;
-	r = make(host, &w, lock, e);
+	r = make(host, &w, counting, lock, e);
 	return r < 0 ? r : 1;
 }
 
