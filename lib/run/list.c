@@ -12,6 +12,7 @@
 #include "lib/confine/confine.h"
 #include "lib/net/links.h"
 #include "lib/net/traffic.h"
+#include "lib/run/live.h"
 #include "lib/run/network.h"
 #include "lib/run/proc.h"
 #include "lib/run/run.h"
@@ -325,7 +326,7 @@ static void write_traffic_note(struct json_writer *w, struct ve *ve)
 int ve_info_json(struct ve *ve, char **ret_json)
 {
 	struct error *e = host_begin(ve->host);
-	cleanup_spec struct spec *s = NULL;
+	cleanup_spec struct spec *s = NULL, *running = NULL;
 	cleanup_plan struct plan *p = NULL;
 	struct runtime rt;
 	struct id_range ids;
@@ -348,8 +349,10 @@ int ve_info_json(struct ve *ve, char **ret_json)
 	write_identity(w, s, ve);
 	int same_id = write_machine_id(w, ve);
 	write_processes(w, &rt);
+	if (rt.alive)
+		(void)live_spec(ve, &running);
 	write_userns(w, &ids, rt.alive ? rt.privileged : spec_integer(s, "privileged", 0) != 0,
-		!strcmp(spec_string(s, "network"), "host"));
+		!strcmp(spec_string(running ?: s, "network"), "host"));
 	if (rt.alive && rt.init)
 		links_json(rt.init, w, "interfaces");
 	traffic_json(ve->host, ve->name, w, "traffic");

@@ -67,10 +67,13 @@ test_shares_and_changes_nothing() {
 	eq "$(namespace_of web1)" "$(readlink /proc/self/ns/net)" 'network namespace after a reboot'
 	ok vectl set web1 network=private
 	like "$ERR" 'waits for the next start: network'
+	eq "$(info web1 "len(d['lost'])")" 4 'what is lost until then'
 	ok vectl stop web1
 	eq "$(network_now)" "$before" 'the network of the host'
 	ok vectl start web1 --wait=ready
 	ne "$(namespace_of web1)" "$(readlink /proc/self/ns/net)" 'network namespace of network=private'
+	ok vectl set web1 network=host
+	eq "$(info web1 "len(d['lost'])")" 0 'what is lost while it runs as before'
 	cleanup_ve web1
 	eq "$(network_now)" "$before" 'the network of the host after destroy'
 }
