@@ -144,22 +144,31 @@ static int can_be_parent(const struct rtnl_link *l)
 	return l->type == ARPHRD_ETHER && !(l->flags & IFF_LOOPBACK);
 }
 
-/* "a, b", as many as fit. Those of VEs are not the administrator's to name. */
-static void name_parents(struct rtnl *r, char *buf, size_t size)
+/* An end of a VE's, or the link of its rate (rate_link_name): not the administrator's to name. */
+static int is_of_ve(const struct ve_host *host, const char *name)
+{
+	char prefix[IF_NAMESIZE];
+	net_host_prefix(host, prefix);
+	return (*name == *prefix || *name == 'i') && !strncmp(name + 1, prefix + 1, strlen(prefix + 1));
+}
+
+/* "a, b", as many as fit. */
+static void name_parents(const struct ve_host *host, struct rtnl *r, char *buf, size_t size)
 {
 	struct if_nameindex *all = if_nameindex();
 	size_t used = 0;
 	buf[0] = 0;
 	for (const struct if_nameindex *i = all; i && i->if_index; i++) {
 		struct rtnl_link l;
-		if (rtnl_look(r, i->if_name, &l) || !can_be_parent(&l) || used + IF_NAMESIZE + 2 >= size)
+		if (is_of_ve(host, i->if_name) || rtnl_look(r, i->if_name, &l) || !can_be_parent(&l) || l.is_port ||
+			used + IF_NAMESIZE + 2 >= size)
 			continue;
 		used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? ", " : "", i->if_name);
 	}
 	if_freenameindex(all);
 }
 
-int net_parent(const char *name, unsigned mtu, struct rtnl_link *ret, struct error *e)
+int net_parent(const struct ve_host *host, const char *name, unsigned mtu, struct rtnl_link *ret, struct error *e)
 {
 	cleanup_rtnl struct rtnl rtnl = {0};
 	struct rtnl_link l;
@@ -170,7 +179,7 @@ int net_parent(const char *name, unsigned mtu, struct rtnl_link *ret, struct err
 	if (r && r != -ENODEV)
 		return failed(e, r, name, "look for the device");
 	if (r || !can_be_parent(&l)) {
-		name_parents(&rtnl, there, sizeof there);
+		name_parents(host, &rtnl, there, sizeof there);
 		FORMAT(remedy,
 			*there ? "set net.IF.link to one that there is: %s" : "this host has none: use another type",
 			there);

@@ -17,8 +17,9 @@ int net_bridge_check(const char *name, unsigned vlan, struct error *e);
  * A device of the host's that macvlans can be on: there, an Ethernet one, up, and of no smaller MTU than theirs (0:
  * they take its). -ENODEV, VE_E_HOST: it is not there, with those that are. ret: may be NULL.
  */
+struct ve_host;
 struct rtnl_link;
-int net_parent(const char *name, unsigned mtu, struct rtnl_link *ret, struct error *e);
+int net_parent(const struct ve_host *host, const char *name, unsigned mtu, struct rtnl_link *ret, struct error *e);
 
 /* The host forwards packets of the families in use; where it takes its own routes from advertisements it goes on to. */
 int net_forwarding(int ipv6, struct error *e);

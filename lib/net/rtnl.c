@@ -88,6 +88,9 @@ static int on_link(const struct nlmsghdr *h, void *arg)
 		{
 			if (mnl_attr_get_type(k) == IFLA_INFO_KIND)
 				snprintf(l->kind, sizeof l->kind, "%s", mnl_attr_get_str(k));
+			if (mnl_attr_get_type(k) == IFLA_INFO_SLAVE_KIND)
+				l->is_port =
+					!strcmp(mnl_attr_get_str(k), "bridge") || !strcmp(mnl_attr_get_str(k), "bond");
 			if (mnl_attr_get_type(k) == IFLA_INFO_DATA && !strcmp(l->kind, "bridge"))
 				look_at_bridge(k, l);
 		}

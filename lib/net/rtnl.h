@@ -30,6 +30,7 @@ struct rtnl_link {
 	uint32_t index, flags, mtu;
 	int type; /* ARPHRD_... */
 	char kind[16];
+	int is_port;                /* of a bridge or a bond */
 	int has_vlans, keeps_vlans; /* of a bridge: the kernel can, and it does, keep VLANs apart (vlan_filtering) */
 };
 int rtnl_look(struct rtnl *r, const char *name, struct rtnl_link *ret); /* -ENODEV: there is none */

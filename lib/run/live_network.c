@@ -499,7 +499,8 @@ static int change_macvlan(const struct net_change *c, const struct net_interface
 		return 0;
 	if (r)
 		was = NULL;
-	if ((!was || c->unsure || was->mtu != want->mtu) && (r = net_parent(want->link, want->mtu, &parent, c->e)))
+	if ((!was || c->unsure || was->mtu != want->mtu) &&
+		(r = net_parent(c->ve->host, want->link, want->mtu, &parent, c->e)))
 		return r;
 	if (!was && (r = make_macvlan(c, want, &parent, index)))
 		return r;

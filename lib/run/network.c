@@ -119,7 +119,7 @@ int network_step(struct ve *ve, const struct plan_step *s, const struct network 
 			addresses[k++] = p;
 		return net_bridge_make(s->s[0], addresses, e);
 	case OP_PARENT:
-		return net_parent(s->s[0], (unsigned)s->n[0], NULL, e);
+		return net_parent(ve->host, s->s[0], (unsigned)s->n[0], NULL, e);
 	case OP_FORWARDING:
 		for (size_t i = 0; i < n->n; i++)
 			for (unsigned j = 0; j < n->interfaces[i].naddresses; j++)

@@ -391,8 +391,12 @@ test_macvlan_of_a_running_ve() {
 	ok ip link set port9 master br9
 	fails 1 vectl set web11 net.bad.type=macvlan net.bad.link=port9 net.bad.filter=off
 	like "$ERR" 'net.bad: a macvlan on port9: .*: it is a port of a bridge or a bond'
+	# Neither a port nor a VE's end is one to choose.
+	ok vectl set web11 net.up.type=routed net.up.ipv4=10.207.9.1/32
 	fails 1 vectl set web11 net.bad.type=macvlan net.bad.link=none9 net.bad.filter=off
 	like "$ERR" 'none9: this host has no such device: set net.IF.link to one that there is: .*outside'
+	unlike "$ERR" "port9(,|\$)|$(ends | cut -d@ -f1)"
+	ok vectl unset web11 net.up
 	fails 1 vectl get web11 net.bad.link
 	ok ip link del port9
 	ok ip link del br9
