@@ -233,6 +233,8 @@ static int switch_on(const char *path, struct error *e)
 	if (strstr(path, "ipv6/conf/all/forwarding"))
 		keep_advertised_routes();
 	int r = write_string_at(AT_FDCWD, path, "1");
+	if (r == -ENOENT && strstr(path, "ipv6/conf/all/"))
+		return error_set(e, VE_E_HOST, ENOENT, tried, "unset net.IF.ipv6", "IPv6 is switched off on this host");
 	return r < 0 ? error_set(e, VE_E_HOST, -r, tried, "write 1 there", "%s: %s", path, strerror(-r)) : 0;
 }
 
@@ -246,6 +248,10 @@ int net_answer_ipv6(const char *device, struct error *e)
 {
 	char path[128];
 	FORMAT(path, "/proc/sys/net/ipv6/conf/%s/proxy_ndp", device);
+	if (access(path, F_OK) && errno == ENOENT)
+		return error_set(e, VE_E_HOST, ENOENT, tried,
+			"unset net.IF.ipv6, or name another device as net.IF.link", "%s: IPv6 is off on this device",
+			device);
 	return switch_on(path, e);
 }
 

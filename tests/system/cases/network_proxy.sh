@@ -85,6 +85,12 @@ test_none_is_left() {
 	ok vectl set web1 net.eth0.link=nosuch0
 	fails 1 vectl start web1
 	like "$ERR" 'net.eth0.link: this host has no device nosuch0: '
+	# With an MTU that is too small for IPv6 the kernel has none there.
+	ok ip link add small0 mtu 1000 type veth peer name small1
+	ok vectl set web1 net.eth0.link=small0
+	fails 1 vectl start web1
+	like "$ERR" 'small0: IPv6 is off on this device: unset net.IF.ipv6, or name another device as net.IF.link'
+	ok ip link del small0
 	# The administrator's own, which vectl neither takes over nor away.
 	ok ip neigh add proxy 192.0.2.12 dev outside
 	ok vectl set web1 net.eth0.link=outside net.eth0.ipv4=192.0.2.12/32,198.51.100.7/32
