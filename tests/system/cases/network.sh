@@ -189,22 +189,32 @@ test_guest_deletes_its_interface() {
 	cleanup_ve web1
 }
 
+# A peer, ADDRESS, that takes nothing from port 4000, as soon as somebody listens there: its window is zero soon.
+TAKES_NOTHING='
+import select, socket, sys, time
+end = time.monotonic() + 20
+while True:
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    try:
+        s.connect((sys.argv[1], 4000))
+        break
+    except OSError:
+        if time.monotonic() > end:
+            raise
+        time.sleep(0.1)
+print("connected", flush=True)
+select.select([], [], [], 120)'
+
 # A connection that nobody closes keeps a network namespace, and all in it, alive: the address must not answer for it.
 test_gone_with_stop() {
 	busybox_ve web1
 	local four reader
 	four=$(address web1 4)
 	inside web1 'nc -l -p 4000 </dev/zero >/dev/null 2>&1 & sleep 0.5'
-	# A peer that takes nothing: its window is zero soon.
-	python3 -c '
-import select, socket, sys
-s = socket.socket()
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-s.connect((sys.argv[1], 4000))
-print("connected", flush=True)
-select.select([], [], [], 120)' "$four" >"$T_TMP.peer" &
+	python3 -c "$TAKES_NOTHING" "$four" >"$T_TMP.peer" &
 	reader=$!
-	until_ 10 grep -q connected "$T_TMP.peer"
+	until_ 30 grep -q connected "$T_TMP.peer"
 	python3 -c 'import select; select.select([], [], [], 0.5)'
 	ok vectl stop web1 --force
 	if ping -n -q -c 1 -W 1 "$four" >/dev/null; then die 'it answers after stop returned'; fi
@@ -334,15 +344,9 @@ test_macvlan_gone_with_stop() {
 	hardware=$(mac web11)
 	for how in 'stop web11 --force' 'stop web11' 'exec web11 -- poweroff -f'; do
 		inside web11 'nc -l -p 4000 </dev/zero >/dev/null 2>&1 & sleep 0.5'
-		nsenter -t "$INTERNET" -n python3 -c '
-import select, socket
-s = socket.socket()
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-s.connect(("192.0.2.11", 4000))
-print("connected", flush=True)
-select.select([], [], [], 120)' >"$T_TMP.peer" &
+		nsenter -t "$INTERNET" -n python3 -c "$TAKES_NOTHING" 192.0.2.11 >"$T_TMP.peer" &
 		reader=$!
-		until_ 10 grep -q connected "$T_TMP.peer"
+		until_ 30 grep -q connected "$T_TMP.peer"
 		python3 -c 'import select; select.select([], [], [], 0.5)'
 		from_outside 192.0.2.11 || die "not reached before vectl $how"
 		on_outside "$hardware" || die 'it is not on the device'
