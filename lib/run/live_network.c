@@ -236,10 +236,11 @@ static int write_net(const struct net_change *c, const struct net_list *one, con
 		r = firewall_record(other->i, other->n, &b);
 	if (r >= 0 && asprintf(&both, "%s%s%s", other ? FIREWALL_CHANGING : "", a, b ?: "") < 0)
 		r = -ENOMEM;
-	/* Without an interface there is nothing to be undone. */
-	if (r >= 0 && !*both)
+	/* Without an interface there is nothing to be undone, so its names go first. */
+	if (r >= 0 && !*both) {
+		hosts_forget(c->ve);
 		r = unlinkat(c->dir, FIREWALL_RECORD, 0) && errno != ENOENT ? -errno : 0;
-	else if (r >= 0)
+	} else if (r >= 0)
 		r = write_file_atomic_at(c->dir, FIREWALL_RECORD, both, strlen(both), 0600);
 	if (r < 0)
 		return error_sys(c->e, -r, tried, FIREWALL_RECORD);

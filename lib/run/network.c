@@ -193,12 +193,13 @@ int network_undo(struct ve *ve, int dir, struct error *e)
 	static const char tried[] = "remove what the VE left";
 	cleanup_free char *text = NULL;
 	cleanup_free struct net_interface *list = NULL;
+	/* Without a record, too: whoever removed that may have been killed before the names. */
+	hosts_forget(ve);
 	int r = read_file_at(dir, FIREWALL_RECORD, RECORD_MAX, &text, NULL);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return error_sys(e, -r, tried, FIREWALL_RECORD);
-	hosts_forget(ve);
 	int n = firewall_parse(text, &list);
 	if (n < 0)
 		return error_set(e, VE_E_FAILED, EBADMSG, tried,

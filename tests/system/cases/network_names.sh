@@ -46,6 +46,12 @@ test_hosts() {
 	eq "$(ls -A "$HOSTS")" '' 'what is left'
 	cleanup_ve web2
 	ok ip link del br7
+	# What somebody left who was killed.
+	busybox_ve web3 --set network=none
+	: >"$HOSTS/web3"
+	ok vectl stop web3 --force
+	is_not_listed web3 || die 'one that was stopped, and had no interface any more, is listed'
+	cleanup_ve web3
 }
 
 # What can not be written keeps no VE from its start.
