@@ -2,6 +2,7 @@
 #include "lib/run/hosts.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -22,10 +23,23 @@ static int open_folder(struct ve_host *host, int make)
 	return fd;
 }
 
-/* The one that a program of the host's would take for its own is left to the domain. */
+/* What a program would take for this host, or for where its proxy or tunnel is, is left to the domain. */
+static int has_meaning(const char *name)
+{
+	static const char *const meant[] = {"localhost", "broadcasthost", "wpad", "isatap"};
+	char own[HOST_NAME_MAX + 1] = "";
+	for (size_t k = 0; k < ARRAY_SIZE(meant); k++)
+		if (!strcmp(name, meant[k]))
+			return 1;
+	gethostname(own, sizeof own - 1);
+	own[strcspn(own, ".")] = 0;
+	return !strncmp(name, "ip6-", 4) || !strcasecmp(name, own);
+}
+
 static char *text_of(const char *name, const struct net_interface *i, size_t n)
 {
 	char *text = NULL, address[NET_ADDRESS_TEXT];
+	const int alone = has_meaning(name);
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 	for (size_t k = 0; f && k < n; k++)
@@ -33,8 +47,7 @@ static char *text_of(const char *name, const struct net_interface *i, size_t n)
 			if (net_address_is_link_local(&i[k].address[j]))
 				continue;
 			net_address_text(&i[k].address[j], 0, address);
-			fprintf(f, strcmp(name, "localhost") ? "%s %s." DOMAIN " %s\n" : "%s %s." DOMAIN "\n", address,
-				name, name);
+			fprintf(f, alone ? "%s %s." DOMAIN "\n" : "%s %s." DOMAIN " %s\n", address, name, name);
 		}
 	if (!f || fclose(f)) {
 		free(text);

@@ -54,6 +54,24 @@ test_hosts() {
 	cleanup_ve web3
 }
 
+# What programs take for something else: of these there is the name in the domain alone.
+test_hosts_that_mean_something() {
+	local name
+	alone() { printf '%s %s.vectl\n' "$(address "$1" 4)" "$1" "$(address "$1" 6)" "$1"; }
+	for name in wpad ip6-localnet; do
+		busybox_ve "$name"
+		eq "$(listed "$name")" "$(alone "$name")" "the names of $name"
+		cleanup_ve "$name"
+	done
+	# The host's own, whatever that is.
+	ok vectl create web1 --image busybox
+	ok unshare -u sh -c 'hostname Web1.example && vectl start web1 --wait=ready'
+	eq "$(listed web1)" "$(alone web1)" "the names of one that is named as the host"
+	ok vectl restart web1 --wait=ready
+	eq "$(listed web1)" "$(both web1)" 'the names of web1'
+	cleanup_ve web1
+}
+
 # What can not be written keeps no VE from its start.
 test_hosts_in_the_way() {
 	rm -rf "$HOSTS"
