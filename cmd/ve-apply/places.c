@@ -10,6 +10,7 @@
  * kernel's list of mounts tells, by the file system and the folder in it.
  */
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -677,16 +678,24 @@ int places_apply(struct apply *a, int again)
 	return r;
 }
 
+/* It gave up, and what is free may be somebody else's by now. */
+static int asker_has_gone(void)
+{
+	struct pollfd p = {.fd = AFD_REPORT};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
 int places_drop(const struct apply_request *r)
 {
 	char node[32];
 
 	if (setns(AFD_MINIMAL, CLONE_NEWNS) < 0)
 		return -errno;
-	for (unsigned i = 0; i < MOUNT_SLOTS; i++)
+	for (unsigned i = 0; i < MOUNT_SLOTS && !asker_has_gone(); i++)
 		if (!(r->mounts[i / 64] >> (i % 64) & 1))
 			drop_slot(tree_path(i).s);
-	for (unsigned i = 0; i < DEVICE_SLOTS; i++) {
+	for (unsigned i = 0; i < DEVICE_SLOTS && !asker_has_gone(); i++) {
 		node_path(i, node);
 		if (!(r->devices >> i & 1))
 			drop_slot(node);

@@ -48,6 +48,8 @@ static int64_t now_ms(void)
 
 static struct watch *watched;
 static size_t n_watched;
+static int repair_after_ms; /* of a firewall that could not be repaired; 0: it is whole */
+static int64_t repair_due;
 static size_t n_lost; /* of those, ones that could not be reaped: until something happens, they are not tried again */
 
 /* The same kind of lock as libve's: of the open file description, so that no close() elsewhere drops it. */
@@ -247,6 +249,25 @@ static void has_ended(size_t i)
 	}
 }
 
+/* What is wrong with the host may be mended by somebody who does not tell: until then it is tried again and again. */
+static void repair(struct ve_host *host)
+{
+	enum { FIRST_MS = 200, LAST_MS = 10000 };
+	if (ve_firewall_repair(host, rules) >= 0) {
+		repair_after_ms = 0;
+		return;
+	}
+	repair_after_ms = !repair_after_ms ? FIRST_MS : repair_after_ms < LAST_MS / 2 ? 2 * repair_after_ms : LAST_MS;
+	repair_due = now_ms() + repair_after_ms;
+}
+
+/* In milliseconds; -1: nothing is to be repaired. */
+static int repair_due_ms(void)
+{
+	int64_t left = repair_due - now_ms();
+	return !repair_after_ms ? -1 : left > 0 ? (int)left : 0;
+}
+
 /* 0: nothing is left to wait for. Asked once: what was due may have gone by a second look, and then nothing would come.
  */
 static int wait_for_something(struct ve_host *host, const char *run)
@@ -262,9 +283,10 @@ static int wait_for_something(struct ve_host *host, const char *run)
 		p[i] = (struct pollfd){.fd = watched[i].fd, .events = POLLIN};
 	p[n] = (struct pollfd){.fd = inotify, .events = POLLIN};
 	p[n + 1] = (struct pollfd){.fd = rules, .events = POLLIN};
-	if (poll(p, n + 2, sooner(next_due_ms(), links)) > 0) {
-		if (p[n + 1].revents) /* first: until then VEs may send what they like */
-			ve_firewall_repair(host, rules);
+	int ready = poll(p, n + 2, sooner(sooner(next_due_ms(), links), repair_due_ms()));
+	if ((ready > 0 && p[n + 1].revents) || !repair_due_ms())
+		repair(host); /* first: until then VEs may send what they like */
+	if (ready > 0) {
 		for (size_t i = n; i-- > 0;)
 			if (p[i].revents)
 				has_ended(i);
@@ -325,7 +347,7 @@ int main(int argc, char **argv)
 	/* One that cannot be had is the lack of nftables, or of the right to them: nothing is to be watched then. */
 	rules = ve_firewall_fd(host);
 	while (!take_lock(lock)) {
-		ve_firewall_repair(host, rules); /* what was not heard of when there was no reaper */
+		repair(host); /* what was not heard of when there was no reaper */
 		look_around(host, run);
 		while (wait_for_something(host, run))
 			;

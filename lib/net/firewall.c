@@ -197,8 +197,8 @@ static int make(struct ve_host *host, const struct wanted *w, int counting, int 
 int firewall_is_used(const struct ve_host *host)
 {
 	char path[PATH_MAX];
-	int used = 0;
 	DIR *d = opendir(host->run);
+	int used = !d && errno != ENOENT; /* that it cannot be told is no reason to have none */
 	for (const struct dirent *entry; d && !used && (entry = readdir(d));)
 		used = entry->d_name[0] != '.' &&
 		       FORMAT(path, "%s/%s/" FIREWALL_RECORD, host->run, entry->d_name) >= 0 && !access(path, F_OK);

@@ -113,8 +113,11 @@ int proxy_find(struct net_interface *i, size_t n, struct error *e)
 		if (r)
 			return error_sys(e, -r, tried, "netlink");
 		for (unsigned j = 0; j < i[k].naddresses; j++) {
+			/* On each link there may be somebody who has that one. */
+			if (net_address_is_link_local(&i[k].address[j]))
+				continue;
 			i[k].uplink[j] = named;
-			if (!named.index && !net_address_is_link_local(&i[k].address[j]))
+			if (!named.index)
 				find(&rtnl, &i[k].address[j], &i[k].uplink[j]);
 		}
 		for (unsigned j = 0; j < i[k].ngateways; j++)

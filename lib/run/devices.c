@@ -16,7 +16,20 @@ static const struct {
 	{"tun", "/dev/net/tun"},
 };
 
-static int look_up(const char *key, struct plan_device *d, struct error *e)
+/*
+ * By its number: a name can lead there in many ways. An interface of the host's that somebody made and gave to nobody
+ * is everybody's who has tun or vhost-net; and ppp looks in the namespace that it is opened in, which is the host's
+ * then, and asks for a capability that the VE's own root has in its user namespace.
+ */
+static int makes_links(const struct stat *st)
+{
+	enum { MISC = 10, TUN = 200, VHOST_NET = 238, PPP = 108 };
+	return S_ISCHR(st->st_mode) &&
+	       ((major(st->st_rdev) == MISC && (minor(st->st_rdev) == TUN || minor(st->st_rdev) == VHOST_NET)) ||
+		       major(st->st_rdev) == PPP);
+}
+
+static int look_up(const char *key, int host_network, struct plan_device *d, struct error *e)
 {
 	static const char tried[] = "plan the start";
 	struct stat st;
@@ -26,6 +39,9 @@ static int look_up(const char *key, struct plan_device *d, struct error *e)
 	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
 		return error_set(e, VE_E_SPEC, ENODEV, tried, "mount.M shows folders and files",
 			"%s: %s is not a device", key, d->path);
+	if (host_network && makes_links(&st))
+		return error_set(e, VE_E_SPEC, EPERM, tried, "take it away, or set network=private",
+			"%s: with network=host the VE could take the host's own interfaces by %s", key, d->path);
 	d->mode |= st.st_mode & S_IFMT;
 	d->major = major(st.st_rdev);
 	d->minor = minor(st.st_rdev);
@@ -36,6 +52,7 @@ struct wanted {
 	const struct spec *spec;
 	struct plan_device *list;
 	size_t n, features; /* the first ones are of features */
+	int host_network;
 	struct error *e;
 };
 
@@ -73,7 +90,7 @@ static int add_device(const char *path, const char *text, void *arg)
 	d->gid = (unsigned)spec_integer(w->spec, part, 0);
 	FORMAT(part, "%s.access", key);
 	d->access = spec_string(w->spec, part) ?: "rw";
-	int r = look_up(path, d, w->e);
+	int r = look_up(path, w->host_network, d, w->e);
 	for (size_t i = 0; !r && i < w->n; i++) {
 		const struct plan_device *o = &w->list[i];
 		if (o != d && (o->mode & S_IFMT) == (d->mode & S_IFMT) && o->major == d->major && o->minor == d->minor)
@@ -85,7 +102,8 @@ static int add_device(const char *path, const char *text, void *arg)
 
 int devices_of(const struct spec *s, struct plan_device *ret, size_t *ret_n, struct error *e)
 {
-	struct wanted w = {.spec = s, .list = ret, .e = e};
+	const char *network = spec_string(s, "network");
+	struct wanted w = {.spec = s, .list = ret, .host_network = network && !strcmp(network, "host"), .e = e};
 	int r = 0;
 	for (const char *const *f = spec_list(s, "features"); f && *f; f++)
 		for (size_t i = 0; i < ARRAY_SIZE(featured); i++) {
@@ -93,7 +111,7 @@ int devices_of(const struct spec *s, struct plan_device *ret, size_t *ret_n, str
 				continue;
 			struct plan_device *d = next_device(&w, featured[i].path);
 			*d = (struct plan_device){.path = featured[i].path, .mode = 0666, .access = "rw"};
-			if ((r = look_up("features", d, e)))
+			if ((r = look_up("features", w.host_network, d, e)))
 				return r;
 		}
 	w.features = w.n;

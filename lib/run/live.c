@@ -93,6 +93,20 @@ static int unset_applied(const char *path, const char *text, void *arg)
 	return is_applied(path) ? spec_unset(arg, path, &ignored) : 0;
 }
 
+/*
+ * What is set goes together, but with what waits for the next start it may not yet: a device that a VE on the host's
+ * network must not have, where that network is given up in the same breath.
+ */
+static int check_next(const struct change_set *c)
+{
+	struct error why = {0};
+	if (!spec_check(c->next, &why))
+		return 0;
+	return error_set(c->e, VE_E_STATE, EBUSY, tried,
+		"set it when the VE is stopped, or set what waits for a start first and restart it",
+		"what the VE runs with does not allow it: %s", why.wrong);
+}
+
 static int make_next(struct change_set *c)
 {
 	cleanup_free char *text = NULL;
@@ -101,7 +115,7 @@ static int make_next(struct change_set *c)
 		r = spec_parse(text, strlen(text), "what the VE runs with", &c->next, c->e);
 	if (!r && (spec_each(c->from, unset_applied, c->next) || spec_each(c->to, copy_applied, c->next)))
 		r = error_sys(c->e, ENOMEM, tried, "memory");
-	return r;
+	return r ? r : check_next(c);
 }
 
 static int save_running(struct ve *ve, const struct spec *s, struct error *e)

@@ -16,10 +16,13 @@
 
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "config.h"
@@ -201,10 +204,13 @@ static int read_was(struct net_change *c)
 /* Of an address that it has already the host's routes say nothing but that. */
 static void keep_uplinks(const struct net_change *c, struct net_interface *want)
 {
+	char name[IF_NAMESIZE];
 	for (unsigned k = 0; want->type == NET_ROUTED && k < want->naddresses; k++)
 		for (size_t m = 0; m < c->was.n && !want->uplink[k].index; m++)
 			for (unsigned j = 0; j < c->was.i[m].naddresses; j++)
-				if (net_address_same(&c->was.i[m].address[j], &want->address[k]))
+				/* A device that has gone has taken its entries with it. */
+				if (net_address_same(&c->was.i[m].address[j], &want->address[k]) &&
+					if_indextoname(c->was.i[m].uplink[j].index, name))
 					want->uplink[k] = c->was.i[m].uplink[j];
 }
 
@@ -496,6 +502,10 @@ static int change_macvlan(const struct net_change *c, const struct net_interface
 	*ret_peer = index;
 	if (r && r != -ENODEV)
 		return failed(c, want, r, "look for the link");
+	if (!was && !r && (r = macvlan_delete(c->inside, index))) /* of a turn before, or of a boot since */
+		return failed(c, want, r, "make the link anew");
+	if (!was)
+		r = -ENODEV;
 	if (was && !r && !c->unsure && !memcmp(was, want, sizeof *was))
 		return 0;
 	if (r)
@@ -512,10 +522,21 @@ static int change_macvlan(const struct net_change *c, const struct net_interface
 	return r ? failed(c, want, r, "give it its addresses") : 0;
 }
 
+/* The last that is done to a link that is made: one that is not was left by who was killed over it. */
+static int is_up(const char *name)
+{
+	struct ifreq f = {0};
+	cleanup_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	snprintf(f.ifr_name, sizeof f.ifr_name, "%s", name);
+	return fd >= 0 && !ioctl(fd, SIOCGIFFLAGS, &f) && f.ifr_flags & IFF_UP;
+}
+
 /* From one that may have been there (NULL: it was not). */
 static int change_one(
 	struct net_change *c, const struct net_interface *was, const struct net_interface *want, uint32_t *ret_peer)
 {
+	const struct net_interface *had =
+		was; /* what the host answers for, also where the guest has deleted the link */
 	uint32_t index;
 	int r;
 	if (want->type == NET_MACVLAN)
@@ -525,6 +546,11 @@ static int change_one(
 	r = netlink_find_link(c->host, want->host, &index, ret_peer);
 	if (r && r != -ENODEV)
 		return failed(c, want, r, want->host);
+	if (!r && c->unsure && !is_up(want->host)) {
+		if ((r = net_link_delete(want->host)) < 0)
+			return failed(c, want, r, "make the link anew");
+		r = -ENODEV;
+	}
 	if (was && !r && !c->unsure && !memcmp(was, want, sizeof *was))
 		return 0;
 	if (r) {
@@ -544,7 +570,7 @@ static int change_one(
 	for (unsigned k = 0; k < want->naddresses; k++)
 		if (want->uplink[k].index && (r = proxy_add(&want->address[k], &want->uplink[k], c->e)))
 			return r;
-	if (was && (r = drop_proxies(c, was)))
+	if (had && (r = drop_proxies(c, had)))
 		return r;
 	r = give_addresses(c, was, want, *ret_peer);
 	return r ? failed(c, want, r, "give it its addresses") : 0;

@@ -559,6 +559,17 @@ test_rules_that_were_flushed() {
 		until_ 60 served
 		whole
 	done
+	# What keeps it from that may be mended without a word: here it is a line of vectl.conf.
+	local conf=$VECTL_ROOT/etc/vectl/vectl.conf
+	mkdir -p "${conf%/*}"
+	echo nonsense >"$conf"
+	ok nft flush ruleset
+	sleep 1
+	eq "$(tables)" 0 'tables with a vectl.conf that cannot be read'
+	rm "$conf"
+	until_ 60 three
+	until_ 60 served
+	whole
 	# With nobody to whom it is of use it stays away.
 	ok vectl stop --force web1
 	ok vectl stop --force web2

@@ -112,6 +112,32 @@ test_what_would_give_more() {
 	eq "$(info web1 "len(d['lost'])")" 4
 	ok vectl info web1
 	like "$OUT" "On the host's network, and so"
+	# By whatever name, and whether they are there yet.
+	local node
+	ok mount -t tmpfs nodes /dev/shm
+	trap 'umount /dev/shm' EXIT
+	for node in 'tun c 10 200' 'vhost c 10 238' 'ppp c 108 0'; do
+		# shellcheck disable=SC2086
+		ok mknod /dev/shm/$node
+		node=/dev/shm/${node%% *}
+		ok vectl set web1 "device.t.path=$node"
+		fails 1 vectl start web1
+		like "$ERR" "device.t.path: with network=host the VE could take the host's own interfaces by $node: "
+		ok vectl unset web1 device.t
+	done
+	# Given up with the next start, the network is the host's until then.
+	ok vectl start web1 --wait=ready
+	try vectl set web1 network=private device.t.path=/dev/net/tun
+	eq "$STATUS" 4 'status of a set of both'
+	like "$ERR" 'what the VE runs with does not allow it: .*with network=host the VE could take'
+	try vectl set web1 network=private "device.t.path=$node"
+	like "$ERR" "with network=host the VE could take the host's own interfaces"
+	inside web1 'ls /dev'
+	unlike "$OUT" 'ppp|tun'
+	ok vectl get web1 network
+	eq "$OUT" host 'network after what was refused'
+	trap - EXIT
+	ok umount /dev/shm
 	cleanup_ve web1
 }
 

@@ -114,6 +114,12 @@ test_live() {
 	eq "$(answered)" '192.0.2.20 outside 2001:db8:1::9 outside ' 'after another set'
 	asks 192.0.2.20 || die 'the address that stays is not reached'
 	asks_in_vain 192.0.2.9 || die 'an address is answered for that was taken away'
+	# Also where the guest has deleted its interface, and so has nothing to change.
+	inside web1 'ip link del eth0'
+	ok vectl set web1 net.eth0.ipv4=192.0.2.21/32
+	eq "$(answered)" '192.0.2.21 outside 2001:db8:1::9 outside ' 'after a set of an interface that the guest had deleted'
+	asks 192.0.2.21 || die 'the address of the interface made anew is not reached'
+	ok vectl set web1 net.eth0.ipv4=192.0.2.20/32
 	# From one interface to another, and away with both.
 	ok vectl set web1 net.up.type=routed net.up.ipv4=192.0.2.20/32 net.eth0.ipv4=192.0.2.21/32
 	eq "$(answered)" '192.0.2.20 outside 192.0.2.21 outside 2001:db8:1::9 outside ' 'with another interface'
