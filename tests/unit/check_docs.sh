@@ -191,7 +191,8 @@ fi
 for page in "$top"/man/*.[1-8] "$spec_page" "$template_page"; do
 	name=$(basename "$page")
 	if command -v man >/dev/null && command -v groff >/dev/null; then
-		warnings=$(LC_ALL=C man --warnings -E UTF-8 -l "$page" 2>&1 >/dev/null)
+		# Not justified: that a prototype is too long for even gaps is no fault of the page.
+		warnings=$(LC_ALL=C man --no-justification --warnings -E UTF-8 -l "$page" 2>&1 >/dev/null)
 		n=$((n + 1))
 		if [ -z "$warnings" ]; then
 			echo "ok $n - man has no warning about $name"
