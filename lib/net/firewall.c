@@ -187,6 +187,12 @@ static int make(struct ve_host *host, const struct wanted *w, int counting, int 
 	int status = host_run(host, &child, e);
 	if (status < 0)
 		return status;
+	/* An older libnftables dies over what a newer one has left in the kernel. */
+	if (WIFSIGNALED(status))
+		return error_set(e, VE_E_HOST, EIO, tried_ready,
+			"see whether `nft list tables` works: tables that another version made can end it: remove those, or "
+			"reboot",
+			"ve-firewall was ended by signal %d", WTERMSIG(status));
 	if (status)
 		return error_set(e, VE_E_HOST, EOPNOTSUPP, tried_ready,
 			"a VE with a network needs the kernel's nf_tables for the families inet, bridge and arp",

@@ -110,7 +110,9 @@ test_restart_refused_for_a_bad_spec_stops_nothing() {
 
 # What is seen beforehand, and in the words of the step that would fail.
 test_restart_refused_for_what_is_missing_stops_nothing() {
-	local json=$VECTL_ROOT/var/lib/vectl/ve/rm/ve.json init hook=$T_TMP/hook
+	local json=$VECTL_ROOT/var/lib/vectl/ve/rm/ve.json init hook
+	hooks_folder
+	hook=$HOOKS/hook
 	# The kernel is asked for a sysctl of a VE that runs; so this one was written by hand, or came from another kernel.
 	busybox_ve rm --set sysctl.net.ipv4.ip_forward=1
 	init=$(info rm "d['pid']")
