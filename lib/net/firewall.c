@@ -190,8 +190,8 @@ static int make(struct ve_host *host, const struct wanted *w, int counting, int 
 	/* An older libnftables dies over what a newer one has left in the kernel. */
 	if (WIFSIGNALED(status))
 		return error_set(e, VE_E_HOST, EIO, tried_ready,
-			"see whether `nft list tables` works: tables that another version made can end it: remove those, or "
-			"reboot",
+			"see whether `nft list tables` works: what another version left can end it: reboot, or remove "
+			"it",
 			"ve-firewall was ended by signal %d", WTERMSIG(status));
 	if (status)
 		return error_set(e, VE_E_HOST, EOPNOTSUPP, tried_ready,
