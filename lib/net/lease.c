@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "lib/base/file.h"
 #include "lib/base/util.h"
@@ -155,15 +154,25 @@ static int is_held(struct ve_host *host, struct holder *h, const struct net_addr
 	return held;
 }
 
-/* In the place of a lease. */
+/*
+ * One for each VE, by its uuid, since whoever works on its leases has its lock: what one who was killed left is in the
+ * way of nobody, and goes with the next lease of the VE that is taken or dropped.
+ */
+static int drop_temporary(const char *path, const char *uuid, char ret[PATH_MAX])
+{
+	int n = snprintf(ret, PATH_MAX, "%.*s/.new-%.36s", (int)(strrchr(path, '/') - path), path, uuid);
+	if (n < 0 || n >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return unlink(ret) && errno != ENOENT ? -errno : 0;
+}
+
+/* In the place of a lease; `text` begins with the new holder's uuid. */
 static int replace(const char *path, const char *text)
 {
 	char temporary[PATH_MAX];
-	uint64_t n;
-	if (getrandom(&n, sizeof n, 0) != sizeof n ||
-		FORMAT(temporary, "%.*s/.new-%016llx", (int)(strrchr(path, '/') - path), path, (unsigned long long)n) <
-			0)
-		return -EIO;
+	int r = drop_temporary(path, text, temporary);
+	if (r)
+		return r;
 	if (symlink(text, temporary))
 		return -errno;
 	if (!rename(temporary, path))
@@ -235,15 +244,18 @@ int lease_take(struct ve *ve, const char *uuid, const char *interface, const str
 
 void lease_drop(struct ve_host *host, const char *uuid, const struct net_address *a)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], temporary[PATH_MAX];
 	struct holder h;
-	if (!lease_path(host, a, path) && !read_holder(path, &h) && !strcmp(h.uuid, uuid))
+	if (lease_path(host, a, path))
+		return;
+	drop_temporary(path, uuid, temporary);
+	if (!read_holder(path, &h) && !strcmp(h.uuid, uuid))
 		unlink(path);
 }
 
 void lease_drop_stale(struct ve_host *host, const char *name)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], temporary[PATH_MAX];
 	FORMAT(path, "%s/net/leases", host->data);
 	DIR *d = opendir(path);
 	for (const struct dirent *de; d && (de = readdir(d));) {
@@ -252,8 +264,10 @@ void lease_drop_stale(struct ve_host *host, const char *name)
 		if (FORMAT(path, "%s/net/leases/%s", host->data, de->d_name) < 0 || net_address_parse(de->d_name, &a) ||
 			read_holder(path, &h) || strcmp(h.name, name))
 			continue;
-		if (!is_held(host, &h, &a))
-			unlink(path);
+		if (is_held(host, &h, &a))
+			continue;
+		drop_temporary(path, h.uuid, temporary);
+		unlink(path);
 	}
 	if (d)
 		closedir(d);

@@ -87,7 +87,7 @@ test_hosts_in_the_way() {
 test_name_server() {
 	busybox_ve web1
 	local gateway
-	gateway=$(ip -o -4 address show | sed -n 's/.* vebr[^ ]* *inet \([0-9.]*\).*/\1/p')
+	gateway=$(vectl exec web1 -- ip route | sed -n 's/default via \([0-9.]*\).*/\1/p')
 	dnsmasq -k -C /dev/null --user=root --pid-file= --port=53 --bind-dynamic --interface='vebr*' --except-interface=lo \
 		--no-hosts --no-resolv --local=/vectl/ --hostsdir="$HOSTS" >"$T_TMP.dnsmasq" 2>&1 &
 	local server=$!
