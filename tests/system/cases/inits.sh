@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Guests with other inits than systemd, from Debian's packages as they are. Each becomes ready when it is, reboots, and
 # goes down by itself: a service of its own writes down when it was started and stopped.
-# privileged: sysvinit_13 openrc_init_13 runit_13 console_login busybox unknown hostile_inittab
+# privileged: sysvinit_13 runit_13 console_login busybox unknown hostile_inittab
 # limit test_sysvinit_12 180
 # limit test_sysvinit_13 180
 # limit test_openrc_13 240
