@@ -10,24 +10,10 @@ folder() { echo "$VECTL_ROOT/var/lib/vectl/ve/$1"; }
 rebooted_to() { [ "$(info "$1" "d['boot']")" = "$2" ]; }
 stopped() { [ "$(state "$1")" = stopped ]; }
 
-# Another host, behind this one.
+# Another host, behind this one, which knows the way to addresses that are routed here.
 outside_up() {
-	ip link del outside 2>/dev/null || true # of a test that failed
-	unshare -n sleep infinity &
-	OUTSIDE=$!
-	trap 'kill $OUTSIDE 2>/dev/null' EXIT
-	until_ 5 sh -c "[ \"\$(readlink /proc/$OUTSIDE/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]"
-	ok ip link add outside type veth peer name inet netns "$OUTSIDE"
-	ok ip address add 192.0.2.1/24 dev outside
-	ok ip link set outside up
-	ok nsenter -t "$OUTSIDE" -n sh -c 'ip link set lo up; ip link set inet up; ip address add 192.0.2.2/24 dev inet
-		ip route add 10.207.0.0/16 via 192.0.2.1'
-}
-outside_down() {
-	trap - EXIT
-	kill "$OUTSIDE"
-	wait "$OUTSIDE" 2>/dev/null || true
-	until_ 10 sh -c '! [ -e /sys/class/net/outside ]'
+	internet_up
+	ok nsenter -t "$INTERNET" -n ip route add 10.207.0.0/16 via 192.0.2.1
 }
 
 # carry FROM TO ADDRESS [COUNT]: pids of whose networks they are. 100 datagrams of 1000 bytes, each answered by one of 500:
@@ -94,7 +80,7 @@ test_classes() {
 	grew "$before" "$(numbers web1)" 52800 102800 0 0 'among VEs, who sent'
 	grew "$other" "$(numbers web2)" 102800 52800 0 0 'among VEs, who received'
 	before=$(numbers web1)
-	carry "$(pid web1)" "$OUTSIDE" 192.0.2.2
+	carry "$(pid web1)" "$INTERNET" 192.0.2.2
 	grew "$before" "$(numbers web1)" 0 0 52800 102800 'with another host'
 	before=$(numbers web1)
 	carry $$ "$(pid web1)" "$(address web1)"
@@ -110,15 +96,15 @@ test_classes() {
 	eq "$(info web1 "len(d['traffic'])")" 1 'interfaces of a new VE of the same name'
 	before=$(numbers web1) other=$(numbers web2)
 	carry "$(pid web1)" "$(pid web2)" 10.207.1.2
-	carry "$OUTSIDE" "$(pid web1)" 10.207.1.1
-	carry "$OUTSIDE" "$(pid web2)" 10.207.1.2
+	carry "$INTERNET" "$(pid web1)" 10.207.1.1
+	carry "$INTERNET" "$(pid web2)" 10.207.1.2
 	grew "$before" "$(numbers web1)" 52800 102800 102800 52800 'routed'
 	grew "$other" "$(numbers web2)" 102800 52800 102800 52800 'routed, without a filter'
 	before=$(numbers web1)
 	carry "$(pid web1)" $$ 192.0.2.1
 	grew "$before" "$(numbers web1)" 52800 102800 0 0 'routed, with this host'
 	cleanup_ve web1 web2
-	outside_down
+	internet_down
 }
 
 # Whatever becomes of a VE, its numbers go on from what they were.
@@ -126,13 +112,13 @@ test_kept() {
 	local before init boot
 	outside_up
 	busybox_ve web1 --set net.eth0.ipv4=auto
-	carry "$(pid web1)" "$OUTSIDE" 192.0.2.2
+	carry "$(pid web1)" "$INTERNET" 192.0.2.2
 	carry $$ "$(pid web1)" "$(address web1)"
 	before=$(numbers web1)
 	unchanged() {
 		grew "$before" "$(numbers web1)" 0 0 0 0 "after $1"
 		before=$(numbers web1)
-		carry "$(pid web1)" "$OUTSIDE" 192.0.2.2
+		carry "$(pid web1)" "$INTERNET" 192.0.2.2
 		carry $$ "$(pid web1)" "$(address web1)"
 		grew "$before" "$(numbers web1)" 102800 52800 52800 102800 "and on, after $1"
 		before=$(numbers web1)
@@ -171,7 +157,7 @@ test_kept() {
 	ok vectl create web1 --image busybox
 	eq "$(info web1 "d['traffic']")" '[]' 'of another VE of that name'
 	cleanup_ve web1
-	outside_down
+	internet_down
 }
 
 # Interfaces that go and come while it runs.
